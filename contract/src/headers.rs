@@ -1,0 +1,12 @@
+//! Names of the headers that Plue's own programs exchange.
+
+/// The signed statement of the edge: who calls, from where, for exactly this request.
+pub const CALLER: &str = "plue-caller";
+/// The signed statement of an SSH bridge.
+pub const BRIDGE: &str = "plue-bridge";
+/// Every header with this prefix is ours; from anybody else it is removed, in every spelling.
+pub const PREFIX: &str = "plue-";
+/// The request id, kept from edge to job.
+pub const REQUEST_ID: &str = "x-request-id";
+/// The token that proves a form or script came from our own page.
+pub const CSRF: &str = "x-csrf-token";

@@ -1,0 +1,22 @@
+//! Words and shapes that two of Plue's programs must agree on: ids, names, scopes, who a caller
+//! is, how an error looks, the signed statement between the edge and the coordinator, and the
+//! wire between an SSH bridge and the coordinator.
+//!
+//! Nothing here does input or output, reads a clock or decides what somebody may do.
+#![warn(missing_docs)]
+
+pub mod bridge;
+pub mod caller;
+pub mod headers;
+pub mod ids;
+pub mod names;
+pub mod problem;
+pub mod scopes;
+pub mod seal;
+pub mod statement;
+
+pub use caller::{Caller, Via, Who};
+pub use ids::{AccountId, DeployKeyId, JobId, PackId, PushId, RepoId, SessionId, SshKeyId, TokenId};
+pub use names::{AccountName, RepoName, RepoPath};
+pub use problem::{Code, Problem};
+pub use scopes::{Scope, Scopes};

@@ -1,0 +1,182 @@
+//! What a token may be used for.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+
+/// One power that a token can carry. A write scope includes its read scope, `repo` and `user`
+/// include both of theirs, and `admin` includes everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Everything about repositories.
+    Repo,
+    /// Read repositories.
+    RepoRead,
+    /// Read and write repositories.
+    RepoWrite,
+    /// Everything about the account itself.
+    User,
+    /// Read the account.
+    UserRead,
+    /// Read and change the account.
+    UserWrite,
+    /// Everything, the site's administration among it; counts only for an administrator.
+    Admin,
+}
+
+impl Scope {
+    /// Every scope, in the order in which they are listed to people.
+    pub const ALL: [Self; 7] = [
+        Self::Repo,
+        Self::RepoRead,
+        Self::RepoWrite,
+        Self::User,
+        Self::UserRead,
+        Self::UserWrite,
+        Self::Admin,
+    ];
+
+    /// The scope as it is written on the wire and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Repo => "repo",
+            Self::RepoRead => "repo:read",
+            Self::RepoWrite => "repo:write",
+            Self::User => "user",
+            Self::UserRead => "user:read",
+            Self::UserWrite => "user:write",
+            Self::Admin => "admin",
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
+    /// The scope and all that it includes, as bits.
+    const fn closure(self) -> u8 {
+        match self {
+            Self::RepoWrite => Self::RepoWrite.bit() | Self::RepoRead.bit(),
+            Self::UserWrite => Self::UserWrite.bit() | Self::UserRead.bit(),
+            Self::Repo => Self::Repo.bit() | Self::RepoWrite.closure(),
+            Self::User => Self::User.bit() | Self::UserWrite.closure(),
+            Self::Admin => u8::MAX,
+            other => other.bit(),
+        }
+    }
+}
+
+/// A word that is not a scope.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not a scope; the scopes are repo, repo:read, repo:write, user, user:read, user:write, admin"
+)]
+pub struct UnknownScope(String);
+
+impl FromStr for Scope {
+    type Err = UnknownScope;
+
+    fn from_str(text: &str) -> Result<Self, UnknownScope> {
+        Self::ALL
+            .into_iter()
+            .find(|scope| scope.as_str() == text)
+            .ok_or_else(|| UnknownScope(text.chars().take(40).collect()))
+    }
+}
+
+/// A set of scopes, as it was granted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Scopes(u8);
+
+impl Scopes {
+    /// No scope at all.
+    pub const NONE: Self = Self(0);
+    /// What a session and a password carry: everything.
+    pub const ALL: Self = Self(u8::MAX >> 1);
+
+    /// The set that holds exactly these scopes.
+    pub fn of(scopes: impl IntoIterator<Item = Scope>) -> Self {
+        Self(scopes.into_iter().fold(0, |set, scope| set | scope.bit()))
+    }
+
+    /// Whether a holder of this set may do what asks for `scope`.
+    pub fn include(self, scope: Scope) -> bool {
+        self.iter().any(|held| held.closure() & scope.bit() != 0)
+    }
+
+    /// The scopes that were granted, in their listed order.
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        Scope::ALL
+            .into_iter()
+            .filter(move |scope| self.0 & scope.bit() != 0)
+    }
+
+    /// Whether nothing was granted.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// Comma-separated, as the database and the command line have it.
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<_> = self.iter().map(Scope::as_str).collect();
+        f.write_str(&words.join(","))
+    }
+}
+
+/// Reads the comma-separated form; an empty text is the empty set.
+impl FromStr for Scopes {
+    type Err = UnknownScope;
+
+    fn from_str(text: &str) -> Result<Self, UnknownScope> {
+        text.split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+            .map(Scope::from_str)
+            .collect::<Result<Vec<_>, _>>()
+            .map(Self::of)
+    }
+}
+
+impl Serialize for Scopes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(Scope::as_str))
+    }
+}
+
+impl<'de> Deserialize<'de> for Scopes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<String>::deserialize(deserializer)?
+            .iter()
+            .map(|word| word.parse())
+            .collect::<Result<Vec<Scope>, _>>()
+            .map(Self::of)
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn write_includes_read_and_admin_includes_all() {
+        let write: Scopes = "repo:write".parse().expect("a scope");
+        assert!(write.include(Scope::RepoRead) && write.include(Scope::RepoWrite));
+        assert!(!write.include(Scope::Repo) && !write.include(Scope::UserRead));
+        let repo = Scopes::of([Scope::Repo]);
+        assert!(repo.include(Scope::RepoWrite) && !repo.include(Scope::Admin));
+        assert!(Scope::ALL.iter().all(|&s| Scopes::of([Scope::Admin]).include(s)));
+        assert!(Scope::ALL.iter().all(|&s| Scopes::ALL.include(s)));
+        assert!(Scope::ALL.iter().all(|&s| !Scopes::NONE.include(s)));
+    }
+
+    #[test]
+    fn text_round_trips_and_strange_words_are_refused() {
+        let set: Scopes = "user:read, repo".parse().expect("two scopes");
+        assert_eq!(set.to_string(), "repo,user:read");
+        assert_eq!("repo,root".parse::<Scopes>(), Err(UnknownScope("root".into())));
+        assert_eq!("".parse::<Scopes>(), Ok(Scopes::NONE));
+    }
+}

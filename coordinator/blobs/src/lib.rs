@@ -1,0 +1,1 @@
+//! Immutable files in a directory or a bucket.

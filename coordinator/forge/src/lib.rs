@@ -1,0 +1,1 @@
+//! The forge's verbs and the permits they ask for.

@@ -1,0 +1,1 @@
+//! Git objects, the wire protocol, quarantine and the local cache.

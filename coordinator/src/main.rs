@@ -1,0 +1,2 @@
+//! The plue binary.
+fn main() {}

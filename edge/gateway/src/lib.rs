@@ -1,0 +1,1 @@
+//! Every decision made before the forge.
