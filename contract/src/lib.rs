@@ -7,6 +7,7 @@
 
 pub mod bridge;
 pub mod caller;
+pub mod credentials;
 pub mod headers;
 pub mod ids;
 pub mod names;
