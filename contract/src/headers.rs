@@ -4,6 +4,8 @@
 pub const CALLER: &str = "plue-caller";
 /// The signed statement of an SSH bridge.
 pub const BRIDGE: &str = "plue-bridge";
+/// The coordinator's signed notice to the edge.
+pub const NOTICE: &str = "plue-notice";
 /// Every header with this prefix is ours; from anybody else it is removed, in every spelling.
 pub const PREFIX: &str = "plue-";
 /// The request id, kept from edge to job.

@@ -1,5 +1,5 @@
 //! Words and shapes that two of Plue's programs must agree on: ids, names, scopes, who a caller
-//! is, how an error looks, the signed statement between the edge and the coordinator, and the
+//! is, how an error looks, the signed messages between the edge and the coordinator, and the
 //! wire between an SSH bridge and the coordinator.
 //!
 //! Nothing here does input or output, reads a clock or decides what somebody may do.
@@ -8,6 +8,7 @@
 pub mod bridge;
 pub mod caller;
 pub mod credentials;
+pub mod edge;
 pub mod headers;
 pub mod ids;
 pub mod names;

@@ -29,6 +29,10 @@ pub enum Purpose {
     CredentialCache,
     /// Cursors of paged lists.
     Cursor,
+    /// The edge's questions about credentials.
+    Introspect,
+    /// The coordinator's notices to the edge.
+    Notice,
 }
 
 impl Purpose {
@@ -40,6 +44,8 @@ impl Purpose {
             Self::Csrf => b"plue/1/csrf",
             Self::CredentialCache => b"plue/1/credential-cache",
             Self::Cursor => b"plue/1/cursor",
+            Self::Introspect => b"plue/1/introspect",
+            Self::Notice => b"plue/1/notice",
         }
     }
 }
