@@ -1,1 +1,7 @@
-//! The harness of the end-to-end tests.
+//! The harness of the end-to-end tests: starters for the real servers and clients that a test
+//! needs. Each one listens on a port that the system picks, keeps its files in a temporary
+//! folder, and ends with the value that holds it. What Plue does is tested in `tests/`, not here.
+#![warn(missing_docs)]
+
+#[cfg(feature = "s3")]
+pub mod s3;
