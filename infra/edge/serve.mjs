@@ -1,0 +1,94 @@
+// Runs the built worker in plain workerd, with Durable Objects on the local disk.
+//
+//   node infra/edge/serve.mjs [--listen 127.0.0.1:8787] [--origin http://127.0.0.1:4000]
+//                             [--state .plue/edge] [--var NAME=VALUE]... [--verbose]
+//
+// Secrets come from the environment and are never written to disk. When the edge answers, one
+// line of JSON with its address goes to standard output; everything else goes to standard error.
+
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { generate, readWrangler, SECRETS } from "./workerd.mjs";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+
+function fail(message) {
+  process.stderr.write(`edge: ${message}\n`);
+  process.exit(2);
+}
+
+const { values: options } = parseArgs({
+  options: {
+    listen: { type: "string", default: "127.0.0.1:8787" },
+    origin: { type: "string", default: "http://127.0.0.1:4000" },
+    state: { type: "string", default: join(root, ".plue/edge") },
+    var: { type: "string", multiple: true, default: [] },
+    verbose: { type: "boolean", default: false },
+  },
+});
+
+const wrangler = readWrangler(join(root, "wrangler.toml"));
+const build = join(root, dirname(wrangler.main));
+const state = resolve(options.state);
+const workerd = join(root, "node_modules/.bin/workerd");
+
+if (!existsSync(join(build, "index.js"))) fail("the worker is not built; run infra/edge/build.sh");
+if (!existsSync(workerd)) fail("workerd is not installed; run npm ci");
+for (const name of ["EDGE_SECRET", "JWT_SECRET"]) {
+  if (!process.env[name]) fail(`${name} is not set: the edge shares it with the coordinator`);
+}
+
+const vars = { CLIENT_ADDRESS: "socket", BEHIND_TLS: "false", ORIGIN_URL: options.origin };
+for (const pair of options.var) {
+  const at = pair.indexOf("=");
+  if (at < 1) fail(`--var ${pair}: expected NAME=VALUE`);
+  vars[pair.slice(0, at)] = pair.slice(at + 1);
+}
+
+// The configuration embeds its files by name, so they lie beside it; a rebuild does not disturb
+// an edge that runs.
+mkdirSync(join(state, "objects"), { recursive: true, mode: 0o700 });
+for (const file of ["index.js", "index_bg.wasm"]) copyFileSync(join(build, file), join(state, file));
+const config = join(state, "config.capnp");
+try {
+  writeFileSync(config, generate(wrangler, { vars, listen: options.listen, objects: join(state, "objects") }));
+} catch (error) {
+  fail(error.message);
+}
+
+const environment = { PATH: process.env.PATH };
+for (const name of SECRETS) environment[name] = process.env[name] ?? "";
+const child = spawn(workerd, ["serve", config, "--control-fd=3", ...(options.verbose ? ["--verbose"] : [])], {
+  env: environment,
+  stdio: ["ignore", 2, 2, "pipe"],
+});
+
+let said = "";
+child.stdio[3].setEncoding("utf8").on("data", (text) => {
+  said += text;
+  for (let end = said.indexOf("\n"); end >= 0; end = said.indexOf("\n")) {
+    const event = JSON.parse(said.slice(0, end));
+    said = said.slice(end + 1);
+    if (event.event === "listen" && event.socket === "http") {
+      const host = options.listen.slice(0, options.listen.lastIndexOf(":"));
+      process.stdout.write(`${JSON.stringify({ edge: `http://${host}:${event.port}`, pid: child.pid })}\n`);
+    }
+  }
+});
+
+// workerd finishes what it began on the first signal; after ten seconds it is ended.
+let stopping = false;
+function stop() {
+  if (stopping) return;
+  stopping = true;
+  child.kill("SIGTERM");
+  setTimeout(() => child.kill("SIGKILL"), 10_000).unref();
+}
+process.on("SIGINT", stop);
+process.on("SIGTERM", stop);
+process.on("SIGHUP", stop);
+child.on("error", (error) => fail(`workerd could not be started: ${error.message}`));
+child.on("exit", (code, signal) => process.exit(stopping ? 0 : (code ?? (signal ? 1 : 0))));
