@@ -3,5 +3,6 @@
 //! folder, and ends with the value that holds it. What Plue does is tested in `tests/`, not here.
 #![warn(missing_docs)]
 
+pub mod postgres;
 #[cfg(feature = "s3")]
 pub mod s3;

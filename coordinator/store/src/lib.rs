@@ -1,1 +1,28 @@
-//! SQL for SQLite and PostgreSQL.
+//! SQL for SQLite and PostgreSQL: one text for both, one file a noun.
+//!
+//! Here live the pools, the one way to write ([`Store::in_tx`]), the migrations, and the
+//! statements of each noun. What a statement means, and who may cause it, is the forge's.
+//!
+//! What keeps one text good for both engines: columns are `BIGINT` (flags too, as 0 and 1),
+//! `TEXT` or `{blob}`; placeholders are `$1`, `$2`, …; unique indexes are named
+//! `<table>__<column>[__<column>]`, so that [`StoreError::Unique`] reads the same on both.
+#![warn(missing_docs)]
+
+mod engine;
+mod error;
+mod faults;
+mod migrate;
+mod query;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod tx;
+
+pub use engine::{Engine, PoolFigures, PoolSettings, Store};
+pub use error::{StoreError, TxError};
+#[cfg(any(test, feature = "failpoints"))]
+pub use faults::Faults;
+pub use migrate::{MigrationState, MigrationStatus};
+pub use query::{Query, query, query_built};
+pub use sqlx::any::AnyRow;
+pub use sqlx::{FromRow, Row};
+pub use tx::{Conn, Tx};
