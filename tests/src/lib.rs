@@ -3,6 +3,11 @@
 //! folder, and ends with the value that holds it. What Plue does is tested in `tests/`, not here.
 #![warn(missing_docs)]
 
+pub mod git;
+pub mod history;
+pub mod http;
 pub mod postgres;
+pub mod process;
 #[cfg(feature = "s3")]
 pub mod s3;
+pub mod serve;
