@@ -1,0 +1,9 @@
+//! The coordinator's doors: the HTTP port, the SSH port, the command line, the administration
+//! socket and the loop that runs jobs, together with the one place that builds all of them.
+//!
+//! A door translates: bytes into a verb's input, a verb's result into bytes. What the forge does
+//! is `plue-forge`'s; who is calling and how often is the gateway's.
+#![warn(missing_docs)]
+
+pub mod cli;
+pub mod server;
