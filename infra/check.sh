@@ -1,0 +1,61 @@
+#!/bin/sh
+# Everything that can be said about the code without running it. Each step is one claim.
+set -eu
+cd "$(dirname "$0")/.."
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/plue/target}"
+tools="${PLUE_TOOLS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/plue/tools}"
+CARGO_DENY=0.20.2
+
+say() { printf 'check: %s\n' "$*"; }
+
+target() {
+    [ -d "$(rustc --print sysroot)/lib/rustlib/$1/lib" ] || rustup target add "$1" >/dev/null 2>&1
+}
+
+say "formatting"
+cargo fmt --all --check
+
+say "lints"
+cargo clippy --locked --all-targets --features plue/failpoints,plue-tests/s3 -- -D warnings
+
+for wasm in wasm32-unknown-unknown wasm32-wasip2; do
+    if target "$wasm"; then
+        say "the gateway compiles for $wasm"
+        cargo clippy --locked --target "$wasm" -p plue-contract -p plue-gateway -- -D warnings
+    else
+        say "the gateway for $wasm: skipped, the target cannot be installed (rustup target add $wasm)"
+    fi
+done
+if target wasm32-unknown-unknown; then
+    say "lints of the worker"
+    cargo clippy --locked --target wasm32-unknown-unknown -p plue-edge-cloudflare -- -D warnings
+fi
+
+say "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps --document-private-items
+
+say "rooms, arrows and the dependency budget"
+cargo test --locked --quiet -p plue-tests --test house
+
+deny=""
+if command -v cargo-deny >/dev/null 2>&1; then
+    deny=cargo-deny
+elif [ -x "$tools/bin/cargo-deny" ]; then
+    deny="$tools/bin/cargo-deny"
+elif say "installing cargo-deny $CARGO_DENY (some minutes, once)" &&
+    cargo install --quiet --locked --debug --root "$tools" --target-dir "$CARGO_TARGET_DIR/tools" "cargo-deny@$CARGO_DENY"; then
+    deny="$tools/bin/cargo-deny"
+fi
+if [ -z "$deny" ]; then
+    say "licences and advisories: skipped, cargo-deny cannot be installed here"
+else
+    say "licences, sources and bans"
+    "$deny" --locked check --hide-inclusion-graph licenses bans sources
+    if "$deny" --locked fetch db >/dev/null 2>&1; then
+        say "advisories"
+        "$deny" --locked check --hide-inclusion-graph advisories
+    else
+        say "advisories: skipped, the advisory database cannot be reached from here"
+    fi
+fi
+say "everything holds"

@@ -1,0 +1,47 @@
+#!/bin/sh
+# Runs every test and ends with the one line `N passed, N failed`.
+set -u
+cd "$(dirname "$0")/.."
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/plue/target}"
+log="$(mktemp)"
+trap 'rm -f "$log"' EXIT
+
+say() { printf 'test: %s\n' "$*"; }
+failed_parts=""
+
+say "building what the tests start: plue, plue-ssh-bridge"
+if ! cargo build --locked -p plue --features plue/failpoints -p plue-ssh-bridge --bins; then
+    echo "0 passed, 1 failed"
+    exit 1
+fi
+if command -v node >/dev/null 2>&1; then
+    # Exit status 3 says that the wasm tools cannot be had; the tests of the edge then say that they are skipped.
+    infra/edge/build.sh || [ $? = 3 ] || failed_parts="$failed_parts edge-build"
+fi
+
+say "running the tests"
+# A file and not a pipe keeps the exit status; `tail` shows the progress meanwhile.
+: >"$log"
+tail -f "$log" &
+tail_pid=$!
+cargo test --locked --no-fail-fast -- --quiet >>"$log" 2>&1 || failed_parts="$failed_parts cargo-test"
+sleep 1
+kill "$tail_pid" 2>/dev/null
+wait "$tail_pid" 2>/dev/null
+
+count() { awk -v word="$1" '/^test result:/ { for (i = 2; i <= NF; i++) if ($i ~ "^" word) sum += $(i - 1) } END { print sum + 0 }' "$log"; }
+passed=$(count passed)
+failed=$(count failed)
+if [ -f infra/edge/test.mjs ] && command -v node >/dev/null 2>&1; then
+    say "running the tests of the edge's scripts"
+    if node --test infra/edge/ >"$log.node" 2>&1; then :; else failed_parts="$failed_parts node"; fi
+    cat "$log.node"
+    passed=$((passed + $(sed -n 's/^# pass \([0-9]*\)$/\1/p; s/^ℹ pass \([0-9]*\)$/\1/p' "$log.node" | tail -n 1)))
+    failed=$((failed + $(sed -n 's/^# fail \([0-9]*\)$/\1/p; s/^ℹ fail \([0-9]*\)$/\1/p' "$log.node" | tail -n 1)))
+    rm -f "$log.node"
+fi
+# A test program that crashed, or did not compile, has no line of its own.
+if [ -n "$failed_parts" ] && [ "$failed" = 0 ]; then failed=1; fi
+[ -z "$failed_parts" ] || say "failed:$failed_parts"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
