@@ -8,13 +8,17 @@
 //! `<table>__<column>[__<column>]`, so that [`StoreError::Unique`] reads the same on both.
 #![warn(missing_docs)]
 
+pub mod accounts;
 mod engine;
 mod error;
 mod faults;
 mod migrate;
 mod query;
+pub mod sessions;
+pub mod ssh_keys;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tokens;
 mod tx;
 
 pub use engine::{Engine, PoolFigures, PoolSettings, Store};
