@@ -4,9 +4,18 @@
 //! no rule about who may do what, no SQL and no blob store: the forge decides, this room obeys.
 #![warn(missing_docs)]
 
+pub mod cache;
+pub mod child;
+pub mod connectivity;
 pub mod oid;
+mod pack_index;
+pub mod quarantine;
 pub mod refname;
 pub mod wire;
 
+pub use cache::{Bare, CacheError, Durability, LooseRef, PackFiles, PackedRef, Stamp, Transfer};
+pub use child::{Git, GitError};
+pub use connectivity::{ConnectivityError, ObjectKind, Tip};
 pub use oid::{ObjectFormat, Oid, OidError};
+pub use quarantine::{Quarantine, QuarantineError, QuarantineLimits};
 pub use refname::{RefName, RefNameError};
