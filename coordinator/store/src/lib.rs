@@ -9,11 +9,17 @@
 #![warn(missing_docs)]
 
 pub mod accounts;
+pub mod collaborators;
 mod engine;
 mod error;
 mod faults;
+pub mod jobs;
 mod migrate;
+pub mod packs;
+pub mod pushes;
 mod query;
+pub mod refs;
+pub mod repositories;
 pub mod sessions;
 pub mod ssh_keys;
 #[cfg(feature = "testing")]

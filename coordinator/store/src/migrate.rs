@@ -11,11 +11,18 @@ use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Executor};
 
 /// Every step, in order. A new one is a file beside the others and a line here.
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "identity",
-    template: include_str!("migrations/0001_identity.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "identity",
+        template: include_str!("migrations/0001_identity.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "repositories",
+        template: include_str!("migrations/0002_repositories.sql"),
+    },
+];
 
 struct Migration {
     version: i64,

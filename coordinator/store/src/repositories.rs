@@ -1,0 +1,552 @@
+//! Repositories and the redirects that their former names leave. Who may see one is the forge's
+//! to decide; [`find`] brings what that decision needs in one statement.
+
+use crate::{Conn, StoreError, Tx, query, query_built};
+use plue_contract::{AccountId, RepoId, RepoPath};
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row};
+
+/// One repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepositoryRow {
+    /// Its number, never used again.
+    pub id: i64,
+    /// Its other id.
+    pub uuid: String,
+    /// The account that it belongs to.
+    pub owner_id: i64,
+    /// That account's name.
+    pub owner: String,
+    /// Its name, as it was chosen.
+    pub name: String,
+    /// What it says of itself.
+    pub description: String,
+    /// Whether only those who were let in see it.
+    pub private: bool,
+    /// `sha1` or `sha256`.
+    pub object_format: String,
+    /// The branch that `HEAD` names, without `refs/heads/`.
+    pub default_bookmark: String,
+    /// Whether it may only be read.
+    pub archived: bool,
+    /// Raised at each accepted change of refs or packs.
+    pub generation: i64,
+    /// Raised at each change of who may see it or under which name.
+    pub access_epoch: i64,
+    /// Raised when the database was restored from a backup.
+    pub restore_epoch: i64,
+    /// How many refs it has.
+    pub ref_count: i64,
+    /// The size of its live packs, in bytes.
+    pub size_bytes: i64,
+    /// When it was made, in milliseconds since 1970.
+    pub created_at_ms: i64,
+    /// When its own data changed last.
+    pub updated_at_ms: i64,
+    /// When something was pushed last.
+    pub pushed_at_ms: Option<i64>,
+    /// When it was deleted, if it was.
+    pub deleted_at_ms: Option<i64>,
+}
+
+impl FromRow<'_, AnyRow> for RepositoryRow {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let flag = |column: &str| row.try_get::<i64, _>(column).map(|flag| flag != 0);
+        Ok(Self {
+            id: row.try_get("id")?,
+            uuid: row.try_get("uuid")?,
+            owner_id: row.try_get("owner_id")?,
+            owner: row.try_get("owner")?,
+            name: row.try_get("name")?,
+            description: row.try_get("description")?,
+            private: flag("private")?,
+            object_format: row.try_get("object_format")?,
+            default_bookmark: row.try_get("default_bookmark")?,
+            archived: flag("archived")?,
+            generation: row.try_get("generation")?,
+            access_epoch: row.try_get("access_epoch")?,
+            restore_epoch: row.try_get("restore_epoch")?,
+            ref_count: row.try_get("ref_count")?,
+            size_bytes: row.try_get("size_bytes")?,
+            created_at_ms: row.try_get("created_at_ms")?,
+            updated_at_ms: row.try_get("updated_at_ms")?,
+            pushed_at_ms: row.try_get("pushed_at_ms")?,
+            deleted_at_ms: row.try_get("deleted_at_ms")?,
+        })
+    }
+}
+
+/// A repository and what the account that asked is to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundRow {
+    /// The repository.
+    pub repository: RepositoryRow,
+    /// The account's role as a collaborator, if it has one.
+    pub role: Option<String>,
+}
+
+impl FromRow<'_, AnyRow> for FoundRow {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            repository: RepositoryRow::from_row(row)?,
+            role: row.try_get("role")?,
+        })
+    }
+}
+
+/// A repository that is about to be made.
+#[derive(Clone, Debug)]
+pub struct NewRepositoryRow<'a> {
+    /// Its number, from [`reserve_id`].
+    pub id: RepoId,
+    /// Its other id.
+    pub uuid: &'a str,
+    /// Whom it will belong to.
+    pub owner_id: AccountId,
+    /// Its name.
+    pub name: &'a plue_contract::RepoName,
+    /// What it says of itself.
+    pub description: &'a str,
+    /// Whether only those who were let in see it.
+    pub private: bool,
+    /// `sha1` or `sha256`.
+    pub object_format: &'a str,
+    /// The branch that `HEAD` names, without `refs/heads/`.
+    pub default_bookmark: &'a str,
+}
+
+const COLUMNS: &str = "r.id, r.uuid, r.owner_id, a.name AS owner, r.name, r.description, r.private, \
+     r.object_format, r.default_bookmark, r.archived, r.generation, r.access_epoch, r.restore_epoch, \
+     r.ref_count, r.size_bytes, r.created_at_ms, r.updated_at_ms, r.pushed_at_ms, r.deleted_at_ms";
+
+/// Takes the next number of a repository; one that is not used then is used by none.
+pub async fn reserve_id(tx: &mut Tx<'_>) -> Result<RepoId, StoreError> {
+    let (id,) = query(
+        "repositories.reserve_id",
+        "UPDATE counters SET last = last + 1 WHERE name = 'repositories' RETURNING last",
+    )
+    .one::<(i64,)>(tx)
+    .await?;
+    Ok(RepoId(id))
+}
+
+/// Makes a repository; `Unique { repositories__owner_id__name_key }` where the owner has one of
+/// that name. A redirect that stood under the name ends.
+pub async fn insert(tx: &mut Tx<'_>, new: &NewRepositoryRow<'_>, now_ms: i64) -> Result<(), StoreError> {
+    drop_redirect(tx, new.owner_id, &new.name.key()).await?;
+    query(
+        "repositories.insert",
+        "INSERT INTO repositories (id, uuid, owner_id, name, name_key, description, private, object_format, \
+         default_bookmark, archived, generation, access_epoch, restore_epoch, ref_count, size_bytes, \
+         created_at_ms, updated_at_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, 0, 0, $10, $11)",
+    )
+    .bind(new.id.0)
+    .bind(new.uuid)
+    .bind(new.owner_id.0)
+    .bind(new.name.as_str())
+    .bind(new.name.key())
+    .bind(new.description)
+    .bind(i64::from(new.private))
+    .bind(new.object_format)
+    .bind(new.default_bookmark)
+    .bind(now_ms)
+    .bind(now_ms)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The repository that a path names now, by its name or by a redirect, with the role of `account`
+/// in it. One statement, whether there is such a repository or not.
+pub async fn find(
+    conn: &mut Conn,
+    path: &RepoPath,
+    account: Option<AccountId>,
+) -> Result<Option<FoundRow>, StoreError> {
+    query_built(
+        "repositories.find",
+        format!(
+            "SELECT {COLUMNS}, c.role FROM repositories r \
+             JOIN accounts a ON a.id = r.owner_id \
+             LEFT JOIN collaborators c ON c.repository_id = r.id AND c.account_id = CAST($1 AS BIGINT) \
+             WHERE r.deleted_at_ms IS NULL AND r.id = COALESCE(\
+             (SELECT n.id FROM repositories n JOIN accounts o ON o.id = n.owner_id \
+              WHERE o.name_key = $2 AND n.name_key = $3 AND n.deleted_at_ms IS NULL), \
+             (SELECT d.repository_id FROM redirects d JOIN accounts o ON o.id = d.owner_id \
+              WHERE o.name_key = $4 AND d.name_key = $5))"
+        ),
+    )
+    .bind(account.map(|account| account.0))
+    .bind(path.owner.key())
+    .bind(path.name.key())
+    .bind(path.owner.key())
+    .bind(path.name.key())
+    .optional(conn)
+    .await
+}
+
+/// The repository of this number, deleted or not, with the role of `account` in it.
+pub async fn by_id(
+    conn: &mut Conn,
+    id: RepoId,
+    account: Option<AccountId>,
+) -> Result<Option<FoundRow>, StoreError> {
+    query_built(
+        "repositories.by_id",
+        format!(
+            "SELECT {COLUMNS}, c.role FROM repositories r \
+             JOIN accounts a ON a.id = r.owner_id \
+             LEFT JOIN collaborators c ON c.repository_id = r.id AND c.account_id = CAST($1 AS BIGINT) \
+             WHERE r.id = $2"
+        ),
+    )
+    .bind(account.map(|account| account.0))
+    .bind(id.0)
+    .optional(conn)
+    .await
+}
+
+/// Locks the repository's row until the transaction ends; whether there is one. On SQLite the
+/// transaction itself is the lock.
+pub async fn lock(tx: &mut Tx<'_>, id: RepoId) -> Result<bool, StoreError> {
+    let sql = tx.engine().pick(
+        "SELECT id FROM repositories WHERE id = $1",
+        "SELECT id FROM repositories WHERE id = $1 FOR UPDATE",
+    );
+    let row = query("repositories.lock", sql)
+        .bind(id.0)
+        .optional::<(i64,)>(tx)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Generation and restore epoch of a repository.
+pub async fn stamp(conn: &mut Conn, id: RepoId) -> Result<Option<(i64, i64)>, StoreError> {
+    query(
+        "repositories.stamp",
+        "SELECT generation, restore_epoch FROM repositories WHERE id = $1",
+    )
+    .bind(id.0)
+    .optional(conn)
+    .await
+}
+
+/// In which order a list comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// By owner and name.
+    #[default]
+    Name,
+    /// The newest first.
+    Created,
+    /// The latest changed or pushed first.
+    Updated,
+}
+
+/// Who looks at a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Viewer {
+    /// Sees public repositories.
+    Public,
+    /// Sees public repositories, its own and those it collaborates in; of the private ones only
+    /// those listed, where there is such a list.
+    Account(AccountId, Option<Vec<RepoId>>),
+    /// Sees one private repository more.
+    OneOf(RepoId),
+    /// Sees all.
+    Everything,
+}
+
+/// What to list.
+#[derive(Clone, Debug)]
+pub struct Listing<'a> {
+    /// Who looks.
+    pub viewer: &'a Viewer,
+    /// Only repositories of this account, by its key.
+    pub owner_key: Option<String>,
+    /// Only repositories in whose name or description these words stand, in lower case.
+    pub text: Option<String>,
+    /// In which order.
+    pub order: Order,
+    /// At most so many.
+    pub limit: i64,
+    /// After so many.
+    pub offset: i64,
+}
+
+/// One page of the repositories that the viewer may see, and how many there are in all.
+pub async fn list(conn: &mut Conn, listing: &Listing<'_>) -> Result<(Vec<RepositoryRow>, i64), StoreError> {
+    let (mut account, mut sees_all, mut only) = (None, 0, None);
+    match listing.viewer {
+        Viewer::Public => {}
+        Viewer::Account(id, bound) => {
+            account = Some(id.0);
+            only = bound.as_deref().map(numbers);
+        }
+        Viewer::OneOf(id) => {
+            sees_all = 1;
+            only = Some(numbers(&[*id]));
+        }
+        Viewer::Everything => sees_all = 1,
+    }
+    let bound = only.map_or(String::new(), |ids| format!(" AND r.id IN ({ids})"));
+    let from = format!(
+        "FROM repositories r JOIN accounts a ON a.id = r.owner_id \
+         WHERE r.deleted_at_ms IS NULL \
+         AND (r.private = 0 OR (CAST($1 AS BIGINT) = 1 OR r.owner_id = CAST($2 AS BIGINT) OR EXISTS \
+          (SELECT 1 FROM collaborators c WHERE c.repository_id = r.id AND c.account_id = CAST($3 AS BIGINT))){bound}) \
+         AND (CAST($4 AS TEXT) IS NULL OR a.name_key = $5) \
+         AND (CAST($6 AS TEXT) IS NULL OR r.name_key LIKE $7 ESCAPE '!' OR LOWER(r.description) LIKE $8 ESCAPE '!')"
+    );
+    let pattern = listing.text.as_ref().map(|text| {
+        let text = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+        format!("%{text}%")
+    });
+    macro_rules! bound {
+        ($query:expr) => {
+            $query
+                .bind(sees_all)
+                .bind(account)
+                .bind(account)
+                .bind(listing.owner_key.clone())
+                .bind(listing.owner_key.clone())
+                .bind(pattern.clone())
+                .bind(pattern.clone())
+                .bind(pattern.clone())
+        };
+    }
+    let order = match listing.order {
+        Order::Name => "a.name_key, r.name_key",
+        Order::Created => "r.created_at_ms DESC, r.id DESC",
+        Order::Updated => "COALESCE(r.pushed_at_ms, r.updated_at_ms) DESC, r.id DESC",
+    };
+    let page = format!("SELECT {COLUMNS} {from} ORDER BY {order} LIMIT $9 OFFSET $10");
+    let rows = bound!(query_built("repositories.list", page))
+        .bind(listing.limit)
+        .bind(listing.offset)
+        .all::<RepositoryRow>(conn)
+        .await?;
+    let (total,) = bound!(query_built(
+        "repositories.count",
+        format!("SELECT COUNT(*) {from}")
+    ))
+    .one::<(i64,)>(conn)
+    .await?;
+    Ok((rows, total))
+}
+
+fn numbers(ids: &[RepoId]) -> String {
+    let ids: Vec<String> = ids.iter().map(RepoId::to_string).collect();
+    if ids.is_empty() {
+        "NULL".to_owned()
+    } else {
+        ids.join(", ")
+    }
+}
+
+/// What of a repository's own data is to change; what is none stays.
+#[derive(Clone, Debug, Default)]
+pub struct ChangeRow {
+    /// The name.
+    pub name: Option<plue_contract::RepoName>,
+    /// The owner.
+    pub owner_id: Option<AccountId>,
+    /// The description.
+    pub description: Option<String>,
+    /// The visibility.
+    pub private: Option<bool>,
+    /// Whether it may only be read.
+    pub archived: Option<bool>,
+    /// The default bookmark; raises the generation, because caches hold `HEAD`.
+    pub default_bookmark: Option<String>,
+}
+
+/// Changes a repository's own data. The access epoch rises with name, owner and visibility.
+pub async fn update(tx: &mut Tx<'_>, id: RepoId, change: &ChangeRow, now_ms: i64) -> Result<(), StoreError> {
+    let moves = change.name.is_some() || change.owner_id.is_some() || change.private.is_some();
+    query(
+        "repositories.update",
+        "UPDATE repositories SET \
+         name = COALESCE($1, name), name_key = COALESCE($2, name_key), owner_id = COALESCE($3, owner_id), \
+         description = COALESCE($4, description), private = COALESCE($5, private), \
+         archived = COALESCE($6, archived), default_bookmark = COALESCE($7, default_bookmark), \
+         generation = generation + $8, access_epoch = access_epoch + $9, updated_at_ms = $10 WHERE id = $11",
+    )
+    .bind(change.name.as_ref().map(|name| name.as_str().to_owned()))
+    .bind(change.name.as_ref().map(plue_contract::RepoName::key))
+    .bind(change.owner_id.map(|owner| owner.0))
+    .bind(change.description.clone())
+    .bind(change.private.map(i64::from))
+    .bind(change.archived.map(i64::from))
+    .bind(change.default_bookmark.clone())
+    .bind(i64::from(change.default_bookmark.is_some()))
+    .bind(i64::from(moves))
+    .bind(now_ms)
+    .bind(id.0)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// What one push did to a repository as a whole.
+#[derive(Clone, Copy, Debug)]
+pub struct PushedRow<'a> {
+    /// The generation that the push found; the update is none where it is another by now.
+    pub found_generation: i64,
+    /// The default bookmark, where the push makes another branch the first one.
+    pub default_bookmark: Option<&'a str>,
+    /// By how many the refs became more, or fewer.
+    pub refs_added: i64,
+    /// By how many bytes the live packs grew.
+    pub bytes_added: i64,
+}
+
+/// Raises the generation after a push; whether it was still the one that the push found.
+pub async fn pushed(
+    tx: &mut Tx<'_>,
+    id: RepoId,
+    pushed: PushedRow<'_>,
+    now_ms: i64,
+) -> Result<bool, StoreError> {
+    let changed = query(
+        "repositories.pushed",
+        "UPDATE repositories SET generation = generation + 1, ref_count = ref_count + $1, \
+         size_bytes = size_bytes + $2, pushed_at_ms = $3, default_bookmark = COALESCE($4, default_bookmark) \
+         WHERE id = $5 AND generation = $6",
+    )
+    .bind(pushed.refs_added)
+    .bind(pushed.bytes_added)
+    .bind(now_ms)
+    .bind(pushed.default_bookmark.map(str::to_owned))
+    .bind(id.0)
+    .bind(pushed.found_generation)
+    .execute(tx)
+    .await?;
+    Ok(changed == 1)
+}
+
+/// Marks a repository as deleted, or as not deleted any more. Its name is free in between:
+/// `Unique { repositories__owner_id__name_key }` where somebody took it.
+pub async fn set_deleted(
+    tx: &mut Tx<'_>,
+    id: RepoId,
+    deleted_at_ms: Option<i64>,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    query(
+        "repositories.set_deleted",
+        "UPDATE repositories SET deleted_at_ms = $1, access_epoch = access_epoch + 1, updated_at_ms = $2 \
+         WHERE id = $3",
+    )
+    .bind(deleted_at_ms)
+    .bind(now_ms)
+    .bind(id.0)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Repositories that were deleted before a moment, the longest deleted first.
+pub async fn deleted(conn: &mut Conn, before_ms: i64) -> Result<Vec<RepositoryRow>, StoreError> {
+    query_built(
+        "repositories.deleted",
+        format!(
+            "SELECT {COLUMNS} FROM repositories r JOIN accounts a ON a.id = r.owner_id \
+             WHERE r.deleted_at_ms < $1 ORDER BY r.deleted_at_ms, r.id"
+        ),
+    )
+    .bind(before_ms)
+    .all(conn)
+    .await
+}
+
+/// Removes a deleted repository and every row that belongs to it but those of its packs, which
+/// turn dead for the sweeper; whether it was still deleted.
+pub async fn purge(tx: &mut Tx<'_>, id: RepoId) -> Result<bool, StoreError> {
+    let still = query(
+        "repositories.purge_check",
+        "SELECT id FROM repositories WHERE id = $1 AND deleted_at_ms IS NOT NULL",
+    )
+    .bind(id.0)
+    .optional::<(i64,)>(tx)
+    .await?;
+    if still.is_none() {
+        return Ok(false);
+    }
+    for (name, sql) in [
+        (
+            "repositories.purge_packs",
+            "UPDATE packs SET state = 'dead' WHERE repository_id = $1",
+        ),
+        (
+            "repositories.purge_updates",
+            "DELETE FROM push_updates WHERE push_id IN (SELECT id FROM pushes WHERE repository_id = $1)",
+        ),
+        (
+            "repositories.purge_pushes",
+            "DELETE FROM pushes WHERE repository_id = $1",
+        ),
+        (
+            "repositories.purge_refs",
+            "DELETE FROM refs WHERE repository_id = $1",
+        ),
+        (
+            "repositories.purge_redirects",
+            "DELETE FROM redirects WHERE repository_id = $1",
+        ),
+        (
+            "repositories.purge_collaborators",
+            "DELETE FROM collaborators WHERE repository_id = $1",
+        ),
+        (
+            "repositories.purge_fingerprints",
+            "DELETE FROM ssh_key_fingerprints WHERE fingerprint IN \
+             (SELECT fingerprint FROM deploy_keys WHERE repository_id = $1)",
+        ),
+        (
+            "repositories.purge_keys",
+            "DELETE FROM deploy_keys WHERE repository_id = $1",
+        ),
+        ("repositories.purge", "DELETE FROM repositories WHERE id = $1"),
+    ] {
+        query(name, sql).bind(id.0).execute(tx).await?;
+    }
+    Ok(true)
+}
+
+/// Lets a former name lead to the repository.
+pub async fn put_redirect(
+    tx: &mut Tx<'_>,
+    owner: AccountId,
+    name_key: &str,
+    to: RepoId,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    query(
+        "redirects.put",
+        "INSERT INTO redirects (owner_id, name_key, repository_id, created_at_ms) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (owner_id, name_key) DO UPDATE SET repository_id = excluded.repository_id, \
+         created_at_ms = excluded.created_at_ms",
+    )
+    .bind(owner.0)
+    .bind(name_key)
+    .bind(to.0)
+    .bind(now_ms)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends the redirect under a name, if there is one.
+pub async fn drop_redirect(tx: &mut Tx<'_>, owner: AccountId, name_key: &str) -> Result<(), StoreError> {
+    query(
+        "redirects.drop",
+        "DELETE FROM redirects WHERE owner_id = $1 AND name_key = $2",
+    )
+    .bind(owner.0)
+    .bind(name_key)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
