@@ -123,7 +123,7 @@ const COLUMNS: &str = "r.id, r.uuid, r.owner_id, a.name AS owner, r.name, r.desc
 pub async fn reserve_id(tx: &mut Tx<'_>) -> Result<RepoId, StoreError> {
     let (id,) = query(
         "repositories.reserve_id",
-        "UPDATE counters SET last = last + 1 WHERE name = 'repositories' RETURNING last",
+        "UPDATE reserved_numbers SET last = last + 1 WHERE name = 'repositories' RETURNING last",
     )
     .one::<(i64,)>(tx)
     .await?;

@@ -1,11 +1,11 @@
 -- Repositories and all that decides what they contain: refs, packs and pushes; and the job table.
 
 -- The last number given out for each kind of thing whose number is needed before its row exists.
-CREATE TABLE counters (
+CREATE TABLE reserved_numbers (
     name TEXT PRIMARY KEY,
     last BIGINT NOT NULL
 );
-INSERT INTO counters (name, last) VALUES ('repositories', 0);
+INSERT INTO reserved_numbers (name, last) VALUES ('repositories', 0);
 
 CREATE TABLE repositories (
     id BIGINT PRIMARY KEY,
