@@ -22,6 +22,7 @@ pub const RESERVED: &[&str] = &[
     "blog",
     "bookmarks",
     "changes",
+    "cmd",
     "contact",
     "cookies",
     "dashboard",

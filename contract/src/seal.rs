@@ -12,7 +12,7 @@ use sha2::Sha256;
 pub const MIN_SECRET_BYTES: usize = 32;
 
 /// Sealed texts longer than this are refused before anything in them is read.
-pub const MAX_SEALED_BYTES: usize = 8 * 1024;
+pub const MAX_SEALED_BYTES: usize = 16 * 1024;
 
 /// What a sealed text is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

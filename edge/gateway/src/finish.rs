@@ -1,0 +1,155 @@
+//! What every answer bears, whoever made it: the request id, security headers, how the limit
+//! stands, who may cache it, and whose scripts may read it.
+
+use crate::config::GatewayConfig;
+use crate::cors::{Cors, vary};
+use crate::limits::{Decision, Rate};
+use crate::routes::{Cache, Class, Dialect, Route};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, response};
+use plue_contract::headers::REQUEST_ID;
+
+/// For answers that no browser should render.
+const CSP_DATA: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
+/// For pages: everything from ourselves, nothing inline, no frames.
+const CSP_PAGE: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// One year, for the whole domain.
+const HSTS: &str = "max-age=31536000; includeSubDomains; preload";
+
+/// What the gateway remembers of a request until its answer is there.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The route; none where the path has none.
+    pub route: Option<&'static Route>,
+    /// The request's id.
+    pub request_id: String,
+    /// How a refusal would look.
+    pub dialect: Dialect,
+    /// The largest body, in bytes, to be enforced while it is read; none where what reads the
+    /// stream has a limit of its own.
+    pub body_limit_bytes: Option<u64>,
+    /// Whether somebody known calls, so that no shared cache may keep the answer.
+    pub(crate) known: bool,
+    /// How the bucket stands: its rate, what it said, and when.
+    pub(crate) limit: Option<(Rate, Decision, u64)>,
+    pub(crate) cors: Cors,
+    /// A cookie that is to be set.
+    pub(crate) cookie: Option<HeaderValue>,
+}
+
+impl Plan {
+    /// The class's name in metrics, `none` where the path has no route.
+    pub fn class_name(&self) -> &'static str {
+        self.route.map_or("none", |route| route.class.name())
+    }
+}
+
+/// Adds to an answer what every answer bears.
+pub(crate) fn finish(config: &GatewayConfig, plan: Plan, parts: &mut response::Parts) {
+    let headers = &mut parts.headers;
+    if let Ok(id) = HeaderValue::from_str(&plan.request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(
+        REFERRER_POLICY,
+        HeaderValue::from_static("strict-origin-when-cross-origin"),
+    );
+    if config.secure {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
+    }
+    let policy = match plan.dialect {
+        Dialect::Page => CSP_PAGE,
+        _ => CSP_DATA,
+    };
+    headers
+        .entry(CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(policy));
+    if let Some((rate, decision, now_ms)) = plan.limit {
+        limit(headers, parts.status, rate, decision, now_ms);
+    }
+    cache(headers, parts.status, &plan);
+    plan.cors.apply(config, headers);
+    if let Some(cookie) = plan.cookie {
+        headers.append(SET_COOKIE, cookie);
+    }
+}
+
+fn limit(headers: &mut HeaderMap, status: StatusCode, rate: Rate, decision: Decision, now_ms: u64) {
+    let reset_s = decision.reset_ms.div_ceil(1_000);
+    let resets_at_s = now_ms.saturating_add(decision.reset_ms).div_ceil(1_000);
+    let mut set = |name: &'static str, value: HeaderValue| {
+        headers.insert(HeaderName::from_static(name), value);
+    };
+    for (name, value) in [
+        ("ratelimit-limit", u64::from(decision.limit)),
+        ("ratelimit-remaining", u64::from(decision.remaining)),
+        ("ratelimit-reset", reset_s),
+        ("x-ratelimit-limit", u64::from(decision.limit)),
+        ("x-ratelimit-remaining", u64::from(decision.remaining)),
+        ("x-ratelimit-reset", resets_at_s),
+    ] {
+        set(name, HeaderValue::from(value));
+    }
+    let policy = format!("{};w={}", rate.burst, rate.per_ms.div_ceil(1_000));
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        set("ratelimit-policy", policy);
+    }
+    if status == StatusCode::TOO_MANY_REQUESTS && !decision.allowed {
+        let wait_s = decision.retry_after_ms.div_ceil(1_000);
+        headers.insert(RETRY_AFTER, HeaderValue::from(wait_s));
+    }
+}
+
+fn cache(headers: &mut HeaderMap, status: StatusCode, plan: &Plan) {
+    let class = plan.route.map_or(Cache::NoStore, |route| route.cache);
+    let keepable = status.is_success() || status == StatusCode::NOT_MODIFIED;
+    let stated = match (class, plan.known) {
+        _ if !keepable && !status.is_redirection() => "no-store",
+        (Cache::Door, _) => {
+            if headers.contains_key(CACHE_CONTROL) {
+                guard(headers, plan.known);
+                return;
+            }
+            "no-store"
+        }
+        (Cache::NoStore, _) => "no-store",
+        (_, true) => "private, no-cache",
+        (Cache::Revalidate, false) => "public, no-cache",
+        (Cache::Ref, false) => "public, max-age=5",
+        (Cache::Immutable, false) => "public, max-age=31536000, immutable",
+    };
+    // A door may ask for less than its route allows, never for more.
+    let door_says_no = headers.get(CACHE_CONTROL).is_some_and(|value| {
+        value
+            .to_str()
+            .is_ok_and(|value| value.contains("no-store") || value.contains("private"))
+    });
+    if door_says_no {
+        guard(headers, plan.known);
+    } else {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(stated));
+    }
+    let by_caller = plan.route.is_some_and(|route| {
+        route.cache != Cache::NoStore && !matches!(route.class, Class::Asset | Class::Health)
+    });
+    if by_caller {
+        vary(headers, "Authorization");
+        vary(headers, "Cookie");
+    }
+}
+
+/// Keeps an answer to somebody known out of shared caches, whatever the door said.
+fn guard(headers: &mut HeaderMap, known: bool) {
+    let shared = headers
+        .get(CACHE_CONTROL)
+        .is_none_or(|value| value.to_str().is_ok_and(|value| value.contains("public")));
+    if known && shared {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    }
+}

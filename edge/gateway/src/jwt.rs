@@ -1,0 +1,529 @@
+//! The short JSON Web Token that stands for a session: HS256 and nothing else (RFC 7515, 7519).
+//!
+//! A token names its key by `kid`, so that keys can rotate. Its header chooses nothing but that:
+//! whatever algorithm it claims, only HS256 is ever computed. Nothing of the payload is read
+//! before its signature holds.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use plue_contract::seal::{Key, Keyring};
+use plue_contract::{AccountId, AccountName, Scopes, SessionId};
+use serde::{Deserialize, Deserializer, Serialize};
+use sha2::Sha256;
+use std::borrow::Cow;
+
+/// The longest token, in bytes; a longer one is refused unread.
+pub const MAX_TOKEN_BYTES: usize = 2 * 1024;
+
+/// What fits in a token of the longest size.
+const MAX_PAYLOAD_BYTES: usize = MAX_TOKEN_BYTES / 4 * 3;
+
+/// What a token says, and what is signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// Whose session it is; decimal text on the wire.
+    pub sub: AccountId,
+    /// The session.
+    pub sid: SessionId,
+    /// The account's name.
+    pub name: AccountName,
+    /// Whether the account administers the site.
+    pub admin: bool,
+    /// What the token may be used for.
+    pub scopes: Scopes,
+    /// When it was made, in seconds since 1970.
+    pub iat: u64,
+    /// When it ends, in seconds since 1970.
+    pub exp: u64,
+    /// When it begins, in seconds since 1970; none means at once.
+    pub nbf: Option<u64>,
+    /// Who made it.
+    pub iss: String,
+    /// For whom it was made.
+    pub aud: String,
+}
+
+/// The claims as JSON has them. Numbers must be whole and unquoted; a member that comes twice is
+/// refused; members that nobody here knows are passed over, as RFC 7519 §4 asks.
+#[derive(Serialize, Deserialize)]
+struct Wire<'a> {
+    #[serde(borrow)]
+    iss: Cow<'a, str>,
+    #[serde(borrow)]
+    aud: Cow<'a, str>,
+    #[serde(borrow)]
+    sub: Cow<'a, str>,
+    #[serde(borrow)]
+    sid: Cow<'a, str>,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    admin: bool,
+    scopes: Scopes,
+    iat: u64,
+    exp: u64,
+    #[serde(
+        default,
+        deserialize_with = "number_if_present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    nbf: Option<u64>,
+}
+
+/// A member that may be absent, and if it is there, must be a number: `null` is not one.
+fn number_if_present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    u64::deserialize(deserializer).map(Some)
+}
+
+/// Why a token was refused. Callers are told no more than that it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JwtError {
+    /// Longer than [`MAX_TOKEN_BYTES`].
+    #[error("the token is too long")]
+    TooLong,
+    /// Not three parts of base64url, or a header that is none.
+    #[error("this is not a token")]
+    Malformed,
+    /// Its header asks for another algorithm than HS256.
+    #[error("only HS256 is accepted")]
+    Algorithm,
+    /// No key of ours signed it.
+    #[error("the signature does not hold")]
+    Signature,
+    /// It is signed, and a claim is absent, twice there, or of the wrong type.
+    #[error("the claims cannot be read")]
+    Claims,
+    /// It has ended.
+    #[error("the token has expired")]
+    Expired,
+    /// It has not begun, or was made in the future.
+    #[error("the token is not valid yet")]
+    NotYet,
+    /// Somebody else made it, or made it for somebody else.
+    #[error("the token belongs to another service")]
+    OtherService,
+}
+
+/// A key, ready to sign: the hash states after its pads are computed once.
+#[derive(Clone)]
+struct MacKey {
+    /// The encoded header of our own tokens and its dot.
+    header: String,
+    kid: String,
+    mac: Hmac<Sha256>,
+}
+
+impl MacKey {
+    fn new(kid: &str, secret: &[u8]) -> Self {
+        let header = format!(r#"{{"alg":"HS256","typ":"JWT","kid":"{kid}"}}"#);
+        Self {
+            header: URL_SAFE_NO_PAD.encode(header) + ".",
+            kid: kid.to_owned(),
+            mac: Hmac::new_from_slice(secret).expect("because HMAC takes a key of any length"),
+        }
+    }
+
+    fn of(key: &Key) -> Self {
+        Self::new(&key.kid, key.bytes())
+    }
+
+    fn signs(&self, message: &[u8], tag: &[u8; 32]) -> bool {
+        let mut mac = self.mac.clone();
+        mac.update(message);
+        mac.verify_slice(tag).is_ok()
+    }
+}
+
+impl std::fmt::Debug for MacKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MacKey({})", self.kid)
+    }
+}
+
+/// Signs tokens with the current key.
+#[derive(Clone, Debug)]
+pub struct Signer {
+    key: MacKey,
+}
+
+impl Signer {
+    /// A signer with the ring's current key; none where the ring is empty.
+    pub fn new(ring: &Keyring) -> Option<Self> {
+        ring.current().map(|key| Self { key: MacKey::of(key) })
+    }
+
+    /// The token for some claims.
+    pub fn sign(&self, claims: &Claims) -> String {
+        let sub = claims.sub.to_string();
+        let wire = Wire {
+            iss: Cow::Borrowed(&claims.iss),
+            aud: Cow::Borrowed(&claims.aud),
+            sub: Cow::Borrowed(&sub),
+            sid: Cow::Borrowed(&claims.sid.0),
+            name: Cow::Borrowed(claims.name.as_str()),
+            admin: claims.admin,
+            scopes: claims.scopes,
+            iat: claims.iat,
+            exp: claims.exp,
+            nbf: claims.nbf,
+        };
+        let payload = serde_json::to_vec(&wire).expect("because the claims are texts and numbers");
+        let mut token = String::with_capacity(self.key.header.len() + payload.len() * 4 / 3 + 48);
+        token.push_str(&self.key.header);
+        URL_SAFE_NO_PAD.encode_string(&payload, &mut token);
+        let mut mac = self.key.mac.clone();
+        mac.update(token.as_bytes());
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(mac.finalize().into_bytes(), &mut token);
+        token
+    }
+}
+
+/// Verifies tokens.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    keys: Vec<MacKey>,
+    issuer: String,
+    audience: String,
+    leeway_s: u64,
+}
+
+/// The header members that a token may have. Any other could change how the token is meant to be
+/// read (`crit`, `zip`, `jku`, …), so it is refused.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header<'a> {
+    #[serde(borrow)]
+    alg: Cow<'a, str>,
+    #[serde(borrow, default)]
+    typ: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    kid: Option<Cow<'a, str>>,
+}
+
+impl Verifier {
+    /// A verifier for tokens of one issuer, for one audience, signed with any key of the ring;
+    /// clocks may differ by `leeway_s` seconds.
+    pub fn new(
+        ring: &Keyring,
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+        leeway_s: u64,
+    ) -> Self {
+        Self {
+            keys: ring.iter().map(MacKey::of).collect(),
+            issuer: issuer.into(),
+            audience: audience.into(),
+            leeway_s,
+        }
+    }
+
+    /// The claims of a token that holds at `now_s`, in seconds since 1970.
+    pub fn verify(&self, token: &str, now_s: u64) -> Result<Claims, JwtError> {
+        let mut buffer = [0; MAX_PAYLOAD_BYTES];
+        let payload = self.payload(token, &mut buffer)?;
+        let wire: Wire<'_> = read_object(payload).ok_or(JwtError::Claims)?;
+        if wire.iss != self.issuer || wire.aud != self.audience {
+            return Err(JwtError::OtherService);
+        }
+        if wire.exp.saturating_add(self.leeway_s) <= now_s {
+            return Err(JwtError::Expired);
+        }
+        let begins = wire.nbf.unwrap_or(0).max(wire.iat);
+        if begins > now_s.saturating_add(self.leeway_s) {
+            return Err(JwtError::NotYet);
+        }
+        if wire.exp <= wire.iat {
+            return Err(JwtError::Claims);
+        }
+        Ok(Claims {
+            sub: wire.sub.parse().map_err(|_| JwtError::Claims)?,
+            sid: SessionId(wire.sid.into_owned()),
+            name: wire.name.parse().map_err(|_| JwtError::Claims)?,
+            admin: wire.admin,
+            scopes: wire.scopes,
+            iat: wire.iat,
+            exp: wire.exp,
+            nbf: wire.nbf,
+            iss: wire.iss.into_owned(),
+            aud: wire.aud.into_owned(),
+        })
+    }
+
+    /// The decoded payload of a token whose signature holds.
+    fn payload<'b>(
+        &self,
+        token: &str,
+        buffer: &'b mut [u8; MAX_PAYLOAD_BYTES],
+    ) -> Result<&'b [u8], JwtError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(JwtError::TooLong);
+        }
+        let (message, tag) = token.rsplit_once('.').ok_or(JwtError::Malformed)?;
+        let (header, payload) = message.split_once('.').ok_or(JwtError::Malformed)?;
+        let tag = decode_tag(tag).ok_or(JwtError::Malformed)?;
+        let message = message.as_bytes();
+        // Our own tokens begin with one of our own headers, byte for byte.
+        let own = self.keys.iter().find(|key| token.starts_with(&key.header));
+        let holds = match own {
+            Some(key) => key.signs(message, &tag),
+            None => {
+                let length = URL_SAFE_NO_PAD
+                    .decode_slice(header, buffer.as_mut_slice())
+                    .map_err(|_| JwtError::Malformed)?;
+                let header: Header<'_> = read_object(&buffer[..length]).ok_or(JwtError::Malformed)?;
+                if header.alg != "HS256" {
+                    return Err(JwtError::Algorithm);
+                }
+                if header.typ.is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) {
+                    return Err(JwtError::Malformed);
+                }
+                let named = |key: &&MacKey| header.kid.as_ref().is_none_or(|kid| *kid == key.kid);
+                self.keys.iter().filter(named).any(|key| key.signs(message, &tag))
+            }
+        };
+        if !holds {
+            return Err(JwtError::Signature);
+        }
+        let length = URL_SAFE_NO_PAD
+            .decode_slice(payload, buffer.as_mut_slice())
+            .map_err(|_| JwtError::Malformed)?;
+        Ok(&buffer[..length])
+    }
+}
+
+/// The 32 bytes of a signature; none where the text is not exactly that, without padding and
+/// without bits left over.
+fn decode_tag(text: &str) -> Option<[u8; 32]> {
+    let mut tag = [0; 32];
+    (text.len() == 43 && URL_SAFE_NO_PAD.decode_slice(text, &mut tag).ok()? == 32).then_some(tag)
+}
+
+/// Reads a JSON object; a list with the members' values in order is none.
+fn read_object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
+    bytes.trim_ascii_start().starts_with(b"{").then_some(())?;
+    serde_json::from_slice(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plue_contract::Scope;
+    use plue_contract::seal::Purpose;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn ring(secrets: &[&str]) -> Keyring {
+        Keyring::derive(Purpose::Jwt, secrets)
+    }
+
+    fn verifier(secrets: &[&str]) -> Verifier {
+        Verifier::new(&ring(secrets), "plue", "plue", 5)
+    }
+
+    fn claims() -> Claims {
+        Claims {
+            sub: AccountId(42),
+            sid: SessionId("01ARZ3NDEKTSV4RRFFQ69G5FAV".into()),
+            name: "ada".parse().expect("a name"),
+            admin: false,
+            scopes: Scopes::of([Scope::Repo, Scope::UserRead]),
+            iat: NOW,
+            exp: NOW + 900,
+            nbf: None,
+            iss: "plue".into(),
+            aud: "plue".into(),
+        }
+    }
+
+    /// A token of our first key with any header and payload.
+    fn forge(header: &str, payload: &str) -> String {
+        let key = MacKey::of(ring(&["one"]).current().expect("a key"));
+        let message = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(header),
+            URL_SAFE_NO_PAD.encode(payload)
+        );
+        let mut mac = key.mac;
+        mac.update(message.as_bytes());
+        format!(
+            "{message}.{}",
+            URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+        )
+    }
+
+    const PAYLOAD: &str = r#"{"iss":"plue","aud":"plue","sub":"42","sid":"01ARZ3NDEKTSV4RRFFQ69G5FAV","name":"ada","admin":false,"scopes":["repo","user:read"],"iat":1800000000,"exp":1800000900}"#;
+
+    /// RFC 7515, appendix A.1, whose payload is also the example of RFC 7519, section 3.1.
+    #[test]
+    fn the_example_of_the_rfc_holds() {
+        let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
+            eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
+            dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        let secret = URL_SAFE_NO_PAD
+            .decode("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow")
+            .expect("base64url");
+        let verifier = Verifier {
+            keys: vec![MacKey::new("", &secret)],
+            issuer: "joe".into(),
+            audience: String::new(),
+            leeway_s: 0,
+        };
+        let mut buffer = [0; MAX_PAYLOAD_BYTES];
+        assert_eq!(
+            verifier.payload(token, &mut buffer),
+            Ok(&b"{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}"[..])
+        );
+        let altered = token.replace("dBjf", "eBjf");
+        assert_eq!(verifier.payload(&altered, &mut buffer), Err(JwtError::Signature));
+    }
+
+    /// RFC 7519, section 6.1: an unsecured token.
+    #[test]
+    fn no_other_algorithm_is_accepted() {
+        let unsecured = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.";
+        assert_eq!(
+            verifier(&["one"]).verify(unsecured, NOW),
+            Err(JwtError::Malformed)
+        );
+        for alg in ["none", "HS384", "RS256", "hs256", ""] {
+            let token = forge(&format!(r#"{{"alg":"{alg}"}}"#), PAYLOAD);
+            assert_eq!(
+                verifier(&["one"]).verify(&token, NOW),
+                Err(JwtError::Algorithm),
+                "{alg}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_token_reads_back() {
+        let token = Signer::new(&ring(&["one"])).expect("a key").sign(&claims());
+        assert_eq!(verifier(&["one"]).verify(&token, NOW), Ok(claims()));
+        assert_eq!(
+            verifier(&["one"]).verify(&forge(r#"{"alg":"HS256"}"#, PAYLOAD), NOW),
+            Ok(claims())
+        );
+        let mut later = claims();
+        later.nbf = Some(NOW + 10);
+        let token = Signer::new(&ring(&["one"])).expect("a key").sign(&later);
+        assert_eq!(verifier(&["one"]).verify(&token, NOW + 5), Ok(later));
+        assert_eq!(verifier(&["one"]).verify(&token, NOW + 4), Err(JwtError::NotYet));
+        assert!(Signer::new(&ring(&[])).is_none());
+    }
+
+    #[test]
+    fn keys_rotate_by_kid() {
+        let old = Signer::new(&ring(&["one"])).expect("a key").sign(&claims());
+        let new = Signer::new(&ring(&["two", "one"]))
+            .expect("a key")
+            .sign(&claims());
+        let both = verifier(&["two", "one"]);
+        assert_eq!(both.verify(&old, NOW), Ok(claims()));
+        assert_eq!(both.verify(&new, NOW), Ok(claims()));
+        assert_eq!(verifier(&["one"]).verify(&new, NOW), Err(JwtError::Signature));
+        assert_eq!(verifier(&["two"]).verify(&old, NOW), Err(JwtError::Signature));
+        let strange = forge(r#"{"alg":"HS256","kid":"../../etc/passwd"}"#, PAYLOAD);
+        assert_eq!(verifier(&["one"]).verify(&strange, NOW), Err(JwtError::Signature));
+        let other_purpose = Keyring::derive(Purpose::Csrf, ["one"]);
+        let token = Signer::new(&other_purpose).expect("a key").sign(&claims());
+        assert_eq!(verifier(&["one"]).verify(&token, NOW), Err(JwtError::Signature));
+    }
+
+    #[test]
+    fn times_hold_to_the_second() {
+        let token = forge(r#"{"alg":"HS256"}"#, PAYLOAD);
+        let at = |now| verifier(&["one"]).verify(&token, now).map(|claims| claims.exp);
+        assert_eq!(at(NOW + 904), Ok(NOW + 900));
+        assert_eq!(at(NOW + 905), Err(JwtError::Expired));
+        assert_eq!(at(NOW - 5), Ok(NOW + 900));
+        assert_eq!(at(NOW - 6), Err(JwtError::NotYet));
+    }
+
+    #[test]
+    fn claims_of_the_wrong_type_are_refused_and_never_ignored() {
+        let refused = |from: &str, to: &str| {
+            assert!(PAYLOAD.contains(from), "{from}");
+            let token = forge(r#"{"alg":"HS256"}"#, &PAYLOAD.replace(from, to));
+            let error = verifier(&["one"]).verify(&token, NOW).expect_err(to);
+            assert!(
+                matches!(error, JwtError::Claims | JwtError::OtherService),
+                "{to}: {error}"
+            );
+        };
+        for member in ["exp\":1800000900", "iat\":1800000000"] {
+            let (name, number) = member.split_once("\":").expect("a member");
+            for value in [
+                format!("\"{number}\""),
+                format!("{number}.0"),
+                format!("{number}e0"),
+                format!("-{number}"),
+                "null".into(),
+                "true".into(),
+                format!("[{number}]"),
+                "99999999999999999999".into(),
+            ] {
+                refused(member, &format!("{name}\":{value}"));
+            }
+        }
+        for nbf in ["\"99999999999\"", "1.5", "null", "{}"] {
+            refused("\"iat\"", &format!("\"nbf\":{nbf},\"iat\""));
+        }
+        refused("\"exp\":1800000900", "\"exp\":1800000900,\"exp\":1900000000");
+        refused("\"admin\":false", "\"admin\":false,\"\\u0061dmin\":true");
+        refused("\"admin\":false", "\"admin\":\"false\"");
+        refused("\"42\"", "42");
+        refused("\"42\"", "\"-42\"");
+        refused("\"42\"", "\"\"");
+        refused("\"ada\"", "\"../ada\"");
+        refused("\"repo\"", "\"root\"");
+        refused("\"iss\":\"plue\"", "\"iss\":\"other\"");
+        refused("\"aud\":\"plue\"", "\"aud\":\"other\"");
+        refused("\"aud\":\"plue\"", "\"aud\":[\"plue\"]");
+        refused("1800000900", "1800000000");
+        for member in [
+            "iss", "aud", "sub", "sid", "name", "admin", "scopes", "iat", "exp",
+        ] {
+            refused(&format!("\"{member}\""), &format!("\"x-{member}\""));
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_token_is_refused() {
+        let good = forge(r#"{"alg":"HS256"}"#, PAYLOAD);
+        let refused = |token: &str| verifier(&["one"]).verify(token, NOW).expect_err(token);
+        for bad in [
+            "",
+            ".",
+            "..",
+            "a.b",
+            "a.b.c",
+            "a.b.c.d",
+            &format!("{good}."),
+            &format!("{good}="),
+        ] {
+            assert_eq!(refused(bad), JwtError::Malformed, "{bad}");
+        }
+        assert_eq!(refused(&"a".repeat(MAX_TOKEN_BYTES + 1)), JwtError::TooLong);
+        for header in [
+            "",
+            "{}",
+            "[]",
+            "[\"HS256\"]",
+            "null",
+            r#"{"alg":"HS256","alg":"HS256"}"#,
+            r#"{"alg":"HS256","crit":["exp"]}"#,
+            r#"{"alg":"HS256","jku":"https://evil.example"}"#,
+            r#"{"alg":"HS256","typ":"JWE"}"#,
+            r#"{"alg":["HS256"]}"#,
+        ] {
+            assert_eq!(refused(&forge(header, PAYLOAD)), JwtError::Malformed, "{header}");
+        }
+        for i in 0..good.len() {
+            let mut altered = good.clone().into_bytes();
+            altered[i] = if altered[i] == b'A' { b'B' } else { b'A' };
+            let altered = String::from_utf8(altered).expect("ASCII");
+            assert!(verifier(&["one"]).verify(&altered, NOW).is_err(), "byte {i}");
+        }
+    }
+}

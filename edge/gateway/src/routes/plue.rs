@@ -1,0 +1,321 @@
+//! Plue's own routes: those of this server, and those that the Plue seeds promise.
+
+use super::{Access, Body, Cache, Class, Csrf, Dialect, Route, routes};
+use crate::limits::Preset;
+
+const API: Route = Route::of(Class::Api, Dialect::Plue);
+const LOGIN: Route = Route::of(Class::Login, Dialect::Plue);
+const PAGE: Route = Route::of(Class::Page, Dialect::Page);
+const ASSET: Route = Route::of(Class::Asset, Dialect::Page);
+const HEALTH: Route = Route::of(Class::Health, Dialect::Plue);
+const INTERNAL: Route = Route::of(Class::Internal, Dialect::Plue);
+const EDGE: Route = Route::of(Class::Edge, Dialect::Plue);
+const RUNNER: Route = Route::of(Class::Runner, Dialect::Plue);
+
+routes! {
+    /// What is not promised by any seed: health, pages, administration, conversations between
+    /// our own programs.
+    OWN:
+    HEALTH.built() {
+        Get "/health";
+        Get "/healthz";
+        Get "/ready";
+        Get "/api/health";
+        Get "/api/ready";
+        Get "/metrics";
+    }
+    PAGE.built() {
+        Get "/" .cache(Cache::Door);
+        Get "/login";
+        Post "/login" .preset(Preset::Login);
+    }
+    PAGE {
+        Post "/logout";
+        Get "/-/{page:rest}";
+        Post "/-/{page:rest}";
+        Get "/about";
+        Get "/pricing";
+        Get "/docs";
+        Get "/docs/{page:rest}";
+        Get "/explore";
+        Get "/search" .preset(Preset::Search);
+        Get "/new";
+        Get "/{owner}";
+        Get "/{owner}/{repo}";
+        Get "/{owner}/{repo}/tree/{path:rest}";
+        Get "/{owner}/{repo}/blob/{path:rest}";
+        Get "/{owner}/{repo}/raw/{path:rest}";
+        Get "/{owner}/{repo}/commits";
+        Get "/{owner}/{repo}/commits/{ref:rest}";
+        Get "/{owner}/{repo}/commit/{oid}";
+        Get "/{owner}/{repo}/changes";
+        Get "/{owner}/{repo}/changes/{changeId}";
+        Get "/{owner}/{repo}/issues";
+        Get "/{owner}/{repo}/issues/{number:digits}";
+        Get "/{owner}/{repo}/settings";
+    }
+    ASSET {
+        Get "/assets/{path:rest}" .cache(Cache::Immutable);
+        Get "/robots.txt";
+        Get "/favicon.ico";
+        Get "/.well-known/{path:rest}";
+    }
+    API.built() {
+        Get "/api/openapi.json" .cache(Cache::Revalidate);
+    }
+    LOGIN.built() {
+        Post "/api/auth/login";
+        Post "/api/auth/token" .csrf(Csrf::Token).preset(Preset::Auth).known();
+    }
+    API.built().known().preset(Preset::Auth) {
+        Get "/api/auth/csrf" .preset(Preset::Api);
+        Get "/api/auth/sessions" .preset(Preset::Api);
+        Delete "/api/auth/sessions";
+        Delete "/api/auth/sessions/{id}";
+    }
+    API.built() {
+        Get "/api/{owner}/{repo}" .cache(Cache::Revalidate);
+        Patch "/api/{owner}/{repo}" .known();
+        Delete "/api/{owner}/{repo}" .known();
+        Post "/api/{owner}/{repo}/transfer" .known();
+    }
+    API.built().known() {
+        Get "/api/{owner}/{repo}/collaborators";
+        Put "/api/{owner}/{repo}/collaborators/{username}";
+        Delete "/api/{owner}/{repo}/collaborators/{username}";
+        Get "/api/{owner}/{repo}/keys";
+        Post "/api/{owner}/{repo}/keys";
+        Delete "/api/{owner}/{repo}/keys/{id:digits}";
+    }
+    API.built().access(Access::Admin) {
+        Get "/api/admin/repos/deleted";
+        Post "/api/admin/repos/{id:digits}/restore";
+    }
+    INTERNAL.built().access(Access::System) {
+        Post "/internal/introspect";
+    }
+    INTERNAL.built().access(Access::Bridge) {
+        Post "/internal/ssh/identify";
+        Post "/internal/ssh/exec" .body(Body::AnyStream);
+    }
+    EDGE.built().access(Access::System) {
+        Post "/internal/edge/sessions/revoke";
+    }
+    EDGE.access(Access::System) {
+        Post "/do/{scope:rest}";
+    }
+    API.class(Class::Hook).csrf(Csrf::Never).preset(Preset::Webhook) {
+        Post "/hooks/{id}";
+    }
+}
+
+routes! {
+    /// What the Plue seeds promise.
+    SEED:
+    API.built() {
+        Get "/api/auth/me";
+        Post "/api/auth/logout";
+    }
+    LOGIN {
+        Post "/api/auth/dev-login";
+        Post "/api/auth/siwe/verify";
+        Post "/api/auth/siwe/register" .preset(Preset::Register);
+        Post "/api/auth/verify";
+    }
+    API {
+        Get "/api/auth/siwe/nonce" .preset(Preset::Auth);
+        Get "/api/auth/nonce" .preset(Preset::Auth);
+    }
+    API.built().known() {
+        Post "/api/auth/refresh" .preset(Preset::Auth);
+        Patch "/api/users/me";
+        Get "/api/ssh-keys";
+        Post "/api/ssh-keys";
+        Delete "/api/ssh-keys/{id:digits}";
+        Get "/api/user/tokens";
+        Post "/api/user/tokens";
+        Delete "/api/user/tokens/{id:digits}";
+        Post "/api/repos";
+    }
+    API.built() {
+        Get "/api/users";
+        Get "/api/users/search" .preset(Preset::Search);
+        Get "/api/users/{username}";
+        Get "/api/users/{username}/repos";
+        Get "/api/repos";
+        Get "/api/repos/search" .preset(Preset::Search);
+        Get "/api/{owner}/{repo}/refs/{ref:slash}" .cache(Cache::Ref);
+        Get "/api/{owner}/{repo}/tree/{oid}" .cache(Cache::Immutable);
+        Get "/api/{owner}/{repo}/tree/{oid}/{path:rest}" .cache(Cache::Immutable);
+        Get "/api/{owner}/{repo}/blob/{oid}/{path:rest}" .cache(Cache::Immutable);
+        Get "/api/{owner}/{repo}/commits" .cache(Cache::Revalidate);
+    }
+    API {
+        Get "/api/users/{username}/starred";
+        Get "/api/repos/topics/popular";
+        Get "/api/repos/topics/{topic}";
+        Get "/api/{owner}/{repo}/stats";
+        Get "/api/{owner}/{repo}/stargazers";
+        Get "/api/{owner}/{repo}/watchers";
+        Get "/api/{owner}/{repo}/star";
+        Get "/api/{owner}/{repo}/topics";
+        Get "/api/{owner}/{repo}/bookmarks";
+        Get "/api/{owner}/{repo}/bookmarks/{name:slash}";
+        Get "/api/{owner}/{repo}/changes";
+        Get "/api/{owner}/{repo}/changes/{changeId}";
+        Get "/api/{owner}/{repo}/changes/{changeId}/diff";
+        Get "/api/{owner}/{repo}/changes/{changeId}/files";
+        Get "/api/{owner}/{repo}/changes/{changeId}/file/{path:rest}";
+        Get "/api/{owner}/{repo}/changes/{from}/compare/{to}";
+        Get "/api/{owner}/{repo}/changes/{changeId}/conflicts";
+        Get "/api/{owner}/{repo}/changes/{changeId}/stack";
+        Get "/api/{owner}/{repo}/changes/{changeId}/statuses";
+        Get "/api/{owner}/{repo}/operations";
+        Get "/api/{owner}/{repo}/operations/{operationId}";
+        Get "/api/{owner}/{repo}/issues";
+        Get "/api/{owner}/{repo}/issues/counts";
+        Get "/api/{owner}/{repo}/issues/{number:digits}";
+        Get "/api/{owner}/{repo}/issues/{number:digits}/history";
+        Get "/api/{owner}/{repo}/issues/{number:digits}/comments";
+        Get "/api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}/reactions";
+        Get "/api/{owner}/{repo}/issues/{number:digits}/reactions";
+        Get "/api/{owner}/{repo}/issues/{number:digits}/dependencies";
+        Get "/api/{owner}/{repo}/issues/{number:digits}/due-date";
+        Get "/api/{owner}/{repo}/labels";
+        Get "/api/{owner}/{repo}/milestones";
+        Get "/api/{owner}/{repo}/milestones/{id:digits}";
+        Get "/api/{owner}/{repo}/landing";
+        Get "/api/{owner}/{repo}/landing/{id:digits}";
+        Get "/api/{owner}/{repo}/landing/{id:digits}/files";
+        Get "/api/{owner}/{repo}/landing/{id:digits}/comments";
+        Get "/api/{owner}/{repo}/settings/protection";
+        Get "/api/{owner}/{repo}/workflows/runs";
+        Get "/api/{owner}/{repo}/workflows/runs/{runId:digits}";
+        Get "/api/{owner}/{repo}/workflows/runs/{runId:digits}/jobs";
+        Get "/api/{owner}/{repo}/workflows/runs/{runId:digits}/logs";
+        Get "/api/agents";
+        Get "/api/agents/{name}";
+        Get "/api/tools";
+        Get "/api/watcher/status";
+        Get "/api/watcher/repos";
+    }
+    API.known() {
+        Post "/api/{owner}/{repo}/star";
+        Delete "/api/{owner}/{repo}/star";
+        Post "/api/{owner}/{repo}/watch";
+        Delete "/api/{owner}/{repo}/watch";
+        Put "/api/{owner}/{repo}/topics";
+        Post "/api/{owner}/{repo}/bookmarks";
+        Put "/api/{owner}/{repo}/bookmarks/{name:slash}";
+        Delete "/api/{owner}/{repo}/bookmarks/{name:slash}";
+        Post "/api/{owner}/{repo}/bookmarks/{name:slash}/set-default";
+        Post "/api/{owner}/{repo}/changes/{changeId}/conflicts/{filePath:slash}/resolve";
+        Post "/api/{owner}/{repo}/changes/{changeId}/statuses";
+        Post "/api/{owner}/{repo}/operations/undo";
+        Post "/api/{owner}/{repo}/operations/{operationId}/restore";
+        Post "/api/{owner}/{repo}/issues";
+        Patch "/api/{owner}/{repo}/issues/{number:digits}";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/close";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/reopen";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/comments";
+        Patch "/api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}/reactions";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}/reactions/{emoji}";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/labels";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}/labels/{labelId:digits}";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/pin";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/unpin";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/reactions";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}/reactions/{emoji}";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/assignees";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}/assignees/{userId:digits}";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/dependencies";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}/dependencies/{blockedNumber:digits}";
+        Put "/api/{owner}/{repo}/issues/{number:digits}/due-date";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}/due-date";
+        Put "/api/{owner}/{repo}/issues/{number:digits}/milestone";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}/milestone";
+        Post "/api/{owner}/{repo}/labels";
+        Patch "/api/{owner}/{repo}/labels/{name:slash}";
+        Delete "/api/{owner}/{repo}/labels/{name:slash}";
+        Post "/api/{owner}/{repo}/milestones";
+        Patch "/api/{owner}/{repo}/milestones/{id:digits}";
+        Delete "/api/{owner}/{repo}/milestones/{id:digits}";
+        Post "/api/{owner}/{repo}/landing";
+        Delete "/api/{owner}/{repo}/landing/{id:digits}";
+        Post "/api/{owner}/{repo}/landing/{id:digits}/check";
+        Post "/api/{owner}/{repo}/landing/{id:digits}/land";
+        Post "/api/{owner}/{repo}/landing/{id:digits}/reviews";
+        Post "/api/{owner}/{repo}/landing/{id:digits}/comments";
+        Patch "/api/{owner}/{repo}/landing/{id:digits}/comments/{commentId:digits}";
+        Delete "/api/{owner}/{repo}/landing/{id:digits}/comments/{commentId:digits}";
+        Post "/api/{owner}/{repo}/settings/protection";
+        Delete "/api/{owner}/{repo}/settings/protection/{id:digits}";
+        Post "/api/{owner}/{repo}/workflows/runs";
+        Patch "/api/{owner}/{repo}/workflows/runs/{runId:digits}";
+        Post "/api/{owner}/{repo}/workflows/runs/{runId:digits}/cancel";
+    }
+    API.known() {
+        Get "/api/sessions";
+        Post "/api/sessions";
+        Get "/api/sessions/{id}";
+        Patch "/api/sessions/{id}";
+        Delete "/api/sessions/{id}";
+        Post "/api/sessions/{id}/abort";
+        Get "/api/sessions/{id}/diff";
+        Get "/api/sessions/{id}/changes";
+        Get "/api/sessions/{id}/changes/{changeId}";
+        Get "/api/sessions/{id}/changes/{from}/compare/{to}";
+        Get "/api/sessions/{id}/changes/{changeId}/files";
+        Get "/api/sessions/{id}/changes/{changeId}/file/{path:rest}";
+        Get "/api/sessions/{id}/conflicts";
+        Get "/api/sessions/{id}/operations";
+        Post "/api/sessions/{id}/operations/undo";
+        Post "/api/sessions/{id}/operations/{operationId}/restore";
+        Post "/api/sessions/{id}/fork";
+        Post "/api/sessions/{id}/revert";
+        Post "/api/sessions/{id}/unrevert";
+        Post "/api/sessions/{id}/undo";
+        Get "/api/sessions/{id}/messages";
+        Post "/api/sessions/{id}/messages";
+        Get "/api/sessions/{id}/messages/{messageId}";
+        Patch "/api/sessions/{id}/messages/{messageId}";
+        Delete "/api/sessions/{id}/messages/{messageId}";
+        Get "/api/sessions/{id}/messages/{messageId}/parts";
+        Post "/api/sessions/{id}/messages/{messageId}/parts";
+        Patch "/api/sessions/{id}/messages/{messageId}/parts/{partId}";
+        Delete "/api/sessions/{id}/messages/{messageId}/parts/{partId}";
+        Post "/api/sessions/{id}/run";
+        Get "/api/sessions/{id}/stream";
+        Post "/api/sessions/{id}/pty";
+        Post "/api/workflows/parse";
+        Post "/api/workflows/run";
+        Get "/api/workflows/runs";
+        Get "/api/workflows/runs/{id:digits}";
+        Get "/api/workflows/runs/{id:digits}/stream";
+        Post "/api/workflows/runs/{id:digits}/cancel";
+        Post "/api/prompts/parse";
+        Post "/api/prompts/render";
+    }
+    API.access(Access::Admin) {
+        Post "/api/watcher/watch/{owner}/{repo}";
+        Delete "/api/watcher/watch/{owner}/{repo}";
+        Post "/api/watcher/sync/{owner}/{repo}";
+    }
+    RUNNER {
+        Post "/api/runners/register";
+        Post "/api/runners/heartbeat";
+        Get "/api/runners/tasks/fetch";
+        Post "/api/runners/tasks/{taskId}/status";
+        Post "/api/runners/tasks/{taskId}/logs";
+        Post "/internal/runners/register";
+        Post "/internal/runners/{podName}/heartbeat";
+        Post "/internal/tasks/{taskId:digits}/stream";
+        Post "/internal/tasks/{taskId:digits}/complete";
+        Post "/internal/agent/messages";
+        Patch "/internal/agent/messages/{id}";
+        Post "/internal/agent/messages/{id}/parts";
+    }
+}

@@ -1,0 +1,219 @@
+//! What no request may look like, whoever sends it. Asked first, of the head alone: bodies are
+//! limited where they are read.
+
+use http::header::{CONTENT_LENGTH, HOST};
+use http::request::Parts;
+use plue_contract::seal::MAX_SEALED_BYTES;
+use plue_contract::{Code, Problem, headers};
+
+/// The longest path and query, in bytes.
+pub const MAX_TARGET_BYTES: usize = 8 * 1024;
+/// The most headers.
+pub const MAX_HEADERS: usize = 100;
+/// The most bytes in all headers together.
+pub const MAX_HEADER_BYTES: usize = 32 * 1024;
+/// The most segments of a path.
+pub const MAX_SEGMENTS: usize = 256;
+
+/// Headers that change what a request means if they come twice.
+const SINGLETONS: [&str; 6] = [
+    "host",
+    "authorization",
+    "content-length",
+    "content-type",
+    "origin",
+    headers::CSRF,
+];
+
+fn invalid(detail: &str) -> Problem {
+    Problem::new(Code::InvalidRequest, detail)
+}
+
+/// Checks everything about a head that does not depend on the route.
+pub(crate) fn head(parts: &Parts) -> Result<(), Problem> {
+    let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+    if target.len() > MAX_TARGET_BYTES {
+        return Err(Problem::new(
+            Code::UriTooLong,
+            format!("The address is longer than {MAX_TARGET_BYTES} bytes."),
+        ));
+    }
+    // The edge's own statement, which it adds to whatever passed here before.
+    let is_statement = |name: &str, length| name == headers::CALLER && length <= MAX_SEALED_BYTES;
+    let header_bytes: usize = parts
+        .headers
+        .iter()
+        .filter(|(name, value)| !is_statement(name.as_str(), value.len()))
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if parts.headers.len() > MAX_HEADERS || header_bytes > MAX_HEADER_BYTES {
+        return Err(Problem::new(
+            Code::HeadersTooLarge,
+            format!("The headers are more than {MAX_HEADERS}, or larger than {MAX_HEADER_BYTES} bytes."),
+        ));
+    }
+    for name in SINGLETONS {
+        if parts.headers.get_all(name).iter().nth(1).is_some() {
+            return Err(invalid(&format!("The header `{name}` came more than once.")));
+        }
+    }
+    if let Some(host) = parts.headers.get(HOST) {
+        let well_formed = host.as_bytes().iter().all(
+            |b| matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b':' | b'[' | b']'),
+        );
+        if !well_formed || host.is_empty() {
+            return Err(invalid("The header `host` is not a host's name."));
+        }
+    }
+    if let Some(length) = parts.headers.get(CONTENT_LENGTH)
+        && !(length.len() <= 19 && !length.is_empty() && length.as_bytes().iter().all(u8::is_ascii_digit))
+    {
+        return Err(invalid("The header `content-length` is not a number."));
+    }
+    query(parts.uri.query().unwrap_or_default())
+}
+
+/// The bytes of a percent-encoded text; a problem where an escape is broken.
+fn decode(text: &str) -> Result<Vec<u8>, Problem> {
+    let digit = |byte: Option<&u8>| byte.and_then(|&byte| (byte as char).to_digit(16));
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        if byte != b'%' {
+            decoded.push(byte);
+            at += 1;
+            continue;
+        }
+        let (Some(high), Some(low)) = (digit(bytes.get(at + 1)), digit(bytes.get(at + 2))) else {
+            return Err(invalid("The address holds a broken percent escape."));
+        };
+        decoded.push((high * 16 + low) as u8);
+        at += 3;
+    }
+    Ok(decoded)
+}
+
+/// Refuses NUL and control characters, in the words by which clients know them.
+fn no_controls(bytes: &[u8]) -> Result<(), Problem> {
+    if bytes.contains(&0) {
+        return Err(invalid("Request contains null bytes."));
+    }
+    if bytes.iter().any(u8::is_ascii_control) {
+        return Err(invalid("Request contains invalid control characters."));
+    }
+    Ok(())
+}
+
+fn query(query: &str) -> Result<(), Problem> {
+    no_controls(&decode(query)?)
+}
+
+/// The segments of a path, each percent-decoded by itself, so that an encoded slash stays inside
+/// its segment. Refused are empty segments other than the last, `.` and `..` in any spelling,
+/// control characters, and what is not UTF-8.
+pub(crate) fn segments(path: &str) -> Result<Vec<String>, Problem> {
+    let Some(path) = path.strip_prefix('/') else {
+        return Err(invalid("The address does not begin with `/`."));
+    };
+    if path.split('/').count() > MAX_SEGMENTS {
+        return Err(Problem::new(
+            Code::UriTooLong,
+            format!("The address has more than {MAX_SEGMENTS} segments."),
+        ));
+    }
+    let mut segments = Vec::new();
+    for raw in path.split('/') {
+        let bytes = decode(raw)?;
+        no_controls(&bytes)?;
+        let segment =
+            String::from_utf8(bytes).map_err(|_| invalid("The address is not UTF-8 when it is decoded."))?;
+        if segment.split('/').any(|part| part == "." || part == "..") {
+            return Err(invalid("The address holds `.` or `..` as a segment."));
+        }
+        segments.push(segment);
+    }
+    let (_, inner) = segments.split_last().unwrap_or((&String::new(), &[]));
+    if inner.iter().any(String::is_empty) {
+        return Err(invalid("The address holds an empty segment."));
+    }
+    Ok(segments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    fn code(request: http::request::Builder) -> Option<Code> {
+        let (parts, ()) = request.body(()).expect("a request").into_parts();
+        head(&parts).err().map(|problem| problem.code)
+    }
+
+    #[test]
+    fn paths() {
+        let good = |path: &str| segments(path).expect("a good path");
+        assert_eq!(good("/"), [""]);
+        assert_eq!(good("/a/b%2Fc/d%20e"), ["a", "b/c", "d e"]);
+        assert_eq!(good("/v2/"), ["v2", ""]);
+        for bad in [
+            "a",
+            "*",
+            "//",
+            "//a",
+            "/a//b",
+            "/a/../b",
+            "/a/%2e%2E/b",
+            "/a/.%2e",
+            "/a/./b",
+            "/a%2F..%2Fb",
+            "/a%00",
+            "/a%0d%0a",
+            "/a%7f",
+            "/a%",
+            "/a%2",
+            "/a%zz",
+            "/a%ff",
+            &"/a".repeat(MAX_SEGMENTS + 1),
+        ] {
+            assert!(segments(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn heads() {
+        let get = |target: &str| Request::get(target);
+        assert_eq!(code(get("/a?b=c%20d")), None);
+        assert_eq!(code(get("/a?b=%00")), Some(Code::InvalidRequest));
+        assert_eq!(code(get("/a?b=%0a")), Some(Code::InvalidRequest));
+        assert_eq!(code(get("/a?b=%x")), Some(Code::InvalidRequest));
+        assert_eq!(
+            code(get(&format!("/{}", "a".repeat(MAX_TARGET_BYTES)))),
+            Some(Code::UriTooLong)
+        );
+        assert_eq!(
+            code(get("/").header("x", "a".repeat(MAX_HEADER_BYTES))),
+            Some(Code::HeadersTooLarge)
+        );
+        let many = (0..=MAX_HEADERS).fold(get("/"), |request, i| request.header(format!("x-{i}"), "a"));
+        assert_eq!(code(many), Some(Code::HeadersTooLarge));
+        for name in SINGLETONS {
+            let twice = get("/").header(name, "1").header(name, "1");
+            assert_eq!(code(twice), Some(Code::InvalidRequest), "{name}");
+        }
+        for length in ["", "-1", "1x", "99999999999999999999"] {
+            assert_eq!(
+                code(get("/").header("content-length", length)),
+                Some(Code::InvalidRequest)
+            );
+        }
+        for host in ["", "a b", "a/b", "user@host"] {
+            assert_eq!(
+                code(get("/").header("host", host)),
+                Some(Code::InvalidRequest),
+                "{host}"
+            );
+        }
+        assert_eq!(code(get("/").header("host", "[::1]:4000")), None);
+    }
+}
