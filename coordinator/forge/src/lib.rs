@@ -5,13 +5,19 @@
 #![warn(missing_docs)]
 
 pub mod access;
+pub mod accounts;
 mod error;
+mod passwords;
+pub mod sessions;
+pub mod ssh_keys;
+pub mod tokens;
 
 pub use access::Permit;
 pub use error::Error;
+pub use passwords::PasswordSettings;
 
+use passwords::Passwords;
 use plue_blobs::Blobs;
-use plue_contract::seal::Keyring;
 use plue_store::Store;
 use std::sync::Arc;
 use ulid::Ulid;
@@ -28,36 +34,47 @@ pub struct Parts {
     pub blobs: Blobs,
     /// Where randomness comes from.
     pub chance: Chance,
-    /// The keys under which verified credentials are remembered.
-    pub credential_keys: Keyring,
+    /// What a check of a password costs.
+    pub passwords: PasswordSettings,
 }
 
 /// The forge. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Forge {
-    parts: Arc<Parts>,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    parts: Parts,
+    passwords: Passwords,
 }
 
 impl Forge {
-    /// Puts a forge together.
-    pub fn new(parts: Parts) -> Self {
-        Self {
-            parts: Arc::new(parts),
-        }
+    /// Puts a forge together. Fails where a setting makes no sense.
+    pub fn new(parts: Parts) -> Result<Self, Error> {
+        let passwords = Passwords::new(parts.passwords.clone(), parts.chance)?;
+        Ok(Self {
+            inner: Arc::new(Inner { parts, passwords }),
+        })
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.inner.passwords
     }
 
     pub(crate) fn store(&self) -> &Store {
-        &self.parts.store
+        &self.inner.parts.store
     }
 
     pub(crate) fn blobs(&self) -> &Blobs {
-        &self.parts.blobs
+        &self.inner.parts.blobs
     }
 
     /// Random bytes.
     pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
-        (self.parts.chance)(&mut bytes);
+        (self.inner.parts.chance)(&mut bytes);
         bytes
     }
 

@@ -220,21 +220,37 @@ pub async fn count(conn: &mut Conn) -> Result<i64, StoreError> {
     Ok(count)
 }
 
-/// Whether there is any account at all. On PostgreSQL no account is added by others before the
-/// transaction ends.
-pub async fn any(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+/// Keeps others from adding or changing accounts until the transaction ends, for a rule that
+/// looks at all of them. On SQLite that is so in every transaction.
+pub async fn lock_all(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     if tx.engine() == Engine::Postgres {
         query(
-            "accounts.lock_table",
+            "accounts.lock_all",
             "LOCK TABLE accounts IN SHARE ROW EXCLUSIVE MODE",
         )
         .execute(tx)
         .await?;
     }
+    Ok(())
+}
+
+/// Whether there is any account at all.
+pub async fn any(conn: &mut Conn) -> Result<bool, StoreError> {
     let found: Option<(i64,)> = query("accounts.any", "SELECT id FROM accounts LIMIT 1")
-        .optional(tx)
+        .optional(conn)
         .await?;
     Ok(found.is_some())
+}
+
+/// How many administrators are not disabled.
+pub async fn count_admins(conn: &mut Conn) -> Result<i64, StoreError> {
+    let (count,) = query(
+        "accounts.count_admins",
+        "SELECT COUNT(*) FROM accounts WHERE is_admin = 1 AND is_disabled = 0",
+    )
+    .one(conn)
+    .await?;
+    Ok(count)
 }
 
 /// Accounts that are not disabled and have `text` in their name or display name, those first
@@ -328,13 +344,23 @@ pub async fn set_last_login(tx: &mut Tx<'_>, id: AccountId, now_ms: i64) -> Resu
     Ok(())
 }
 
-/// Removes an account's links that were not used, and every link that has expired.
-pub async fn delete_open_links(tx: &mut Tx<'_>, id: AccountId, now_ms: i64) -> Result<u64, StoreError> {
+/// Removes an account's links that were not used.
+pub async fn delete_open_links(tx: &mut Tx<'_>, id: AccountId) -> Result<u64, StoreError> {
     query(
         "signin_links.delete_open",
-        "DELETE FROM signin_links WHERE (account_id = $1 AND used_at_ms IS NULL) OR expires_at_ms <= $2",
+        "DELETE FROM signin_links WHERE account_id = $1 AND used_at_ms IS NULL",
     )
     .bind(id.0)
+    .execute(tx)
+    .await
+}
+
+/// Removes every link that has expired.
+pub async fn delete_expired_links(tx: &mut Tx<'_>, now_ms: i64) -> Result<u64, StoreError> {
+    query(
+        "signin_links.delete_expired",
+        "DELETE FROM signin_links WHERE expires_at_ms <= $1",
+    )
     .bind(now_ms)
     .execute(tx)
     .await

@@ -97,27 +97,35 @@ pub async fn of_account(conn: &mut Conn, id: AccountId, now_ms: i64) -> Result<V
     .await
 }
 
-/// Changes the secret, if `held` is still the one that holds; says whether it was. The old one
-/// holds until `previous_until_ms`.
-pub async fn rotate(
-    tx: &mut Tx<'_>,
-    id: &SessionId,
-    held: &[u8; 32],
-    fresh: &[u8; 32],
-    now_ms: i64,
-    previous_until_ms: i64,
-) -> Result<bool, StoreError> {
+/// The change of a session's secret.
+#[derive(Clone, Copy, Debug)]
+pub struct Rotation {
+    /// The hash of the secret that must still hold.
+    pub held: [u8; 32],
+    /// The hash of the new one.
+    pub fresh: [u8; 32],
+    /// Now, in milliseconds since 1970.
+    pub now_ms: i64,
+    /// Until when the old secret holds.
+    pub previous_until_ms: i64,
+    /// When the session ends from now on.
+    pub expires_at_ms: i64,
+}
+
+/// Changes the secret, if the held one is still the one that holds; says whether it was.
+pub async fn rotate(tx: &mut Tx<'_>, id: &SessionId, rotation: &Rotation) -> Result<bool, StoreError> {
     let changed = query(
         "sessions.rotate",
         "UPDATE sessions SET previous_hash = secret_hash, previous_until_ms = $1, secret_hash = $2, \
-         rotated_at_ms = $3 WHERE id = $4 AND secret_hash = $5 AND expires_at_ms > $6",
+         rotated_at_ms = $3, expires_at_ms = $4 WHERE id = $5 AND secret_hash = $6 AND expires_at_ms > $7",
     )
-    .bind(previous_until_ms)
-    .bind(&fresh[..])
-    .bind(now_ms)
+    .bind(rotation.previous_until_ms)
+    .bind(&rotation.fresh[..])
+    .bind(rotation.now_ms)
+    .bind(rotation.expires_at_ms)
     .bind(id.0.as_str())
-    .bind(&held[..])
-    .bind(now_ms)
+    .bind(&rotation.held[..])
+    .bind(rotation.now_ms)
     .execute(tx)
     .await?;
     Ok(changed == 1)
@@ -136,13 +144,18 @@ pub async fn delete(tx: &mut Tx<'_>, id: &SessionId, account: AccountId) -> Resu
     Ok(gone == 1)
 }
 
-/// Ends every session of an account and answers which they were.
-pub async fn delete_all(tx: &mut Tx<'_>, account: AccountId) -> Result<Vec<SessionId>, StoreError> {
+/// Ends every session of an account, save one if one is to stay, and answers which they were.
+pub async fn delete_all(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    save: Option<&SessionId>,
+) -> Result<Vec<SessionId>, StoreError> {
     let gone: Vec<(String,)> = query(
         "sessions.delete_all",
-        "DELETE FROM sessions WHERE account_id = $1 RETURNING id",
+        "DELETE FROM sessions WHERE account_id = $1 AND id <> $2 RETURNING id",
     )
     .bind(account.0)
+    .bind(save.map_or("", |id| id.0.as_str()))
     .all(tx)
     .await?;
     Ok(gone.into_iter().map(|(id,)| SessionId(id)).collect())

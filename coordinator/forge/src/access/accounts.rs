@@ -1,6 +1,7 @@
 //! Permits about the caller's own account, and about the site.
 
 use super::{Action, Live, Permit, live, require_scope};
+use crate::accounts::Account;
 use crate::{Error, Forge};
 use plue_contract::{Caller, Scope};
 use plue_store::Conn;
@@ -19,11 +20,11 @@ pub struct WriteSelf;
 pub struct Administer;
 
 impl Action for ReadSelf {
-    type On = AccountRow;
+    type On = Account;
 }
 
 impl Action for WriteSelf {
-    type On = AccountRow;
+    type On = Account;
 }
 
 impl Action for Administer {
@@ -35,7 +36,7 @@ pub async fn read_self(forge: &Forge, caller: &Caller, now_ms: i64) -> Result<Pe
     let on = own_account(&mut forge.store().read().await?, caller, Scope::UserRead, now_ms).await?;
     Ok(Permit {
         caller: caller.clone(),
-        on,
+        on: on.into(),
     })
 }
 
@@ -44,7 +45,7 @@ pub async fn write_self(forge: &Forge, caller: &Caller, now_ms: i64) -> Result<P
     let on = own_account(&mut forge.store().read().await?, caller, Scope::UserWrite, now_ms).await?;
     Ok(Permit {
         caller: caller.clone(),
-        on,
+        on: on.into(),
     })
 }
 
