@@ -112,8 +112,8 @@ impl Home {
         Ok(said.out.trim_end().to_owned())
     }
 
-    /// Runs git with a text on its standard input.
-    pub fn git_with_input(&self, folder: &Path, args: &[&str], input: &[u8]) -> anyhow::Result<Said> {
+    /// Runs git with bytes on its standard input, fails where git does, and answers the bytes of its output.
+    pub fn git_bytes(&self, folder: &Path, args: &[&str], input: &[u8]) -> anyhow::Result<Vec<u8>> {
         let mut child = self
             .command("git")
             .current_dir(folder)
@@ -124,12 +124,16 @@ impl Home {
             .spawn()?;
         let mut pipe = child.stdin.take().context("the input was piped")?;
         let input = input.to_owned();
-        // Written beside the reading, or both could wait for each other.
-        let writing = std::thread::spawn(move || pipe.write_all(&input));
+        // Written beside the reading, or both could wait for each other; a git that has read enough closes early.
+        let writing = std::thread::spawn(move || drop(pipe.write_all(&input)));
         let output = child.wait_with_output()?;
-        // A git that has read enough closes its input early.
-        let _ = writing.join();
-        Ok(output.into())
+        ensure!(writing.join().is_ok(), "the writer of git's input panicked");
+        ensure!(
+            output.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(output.stdout)
     }
 
     /// Remembers a name and a secret for an address, as `git credential-store` does.

@@ -67,6 +67,14 @@ impl Client {
         self.with("authorization", &format!("Bearer {token}"))
     }
 
+    /// The value of a header that every request carries.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
     /// Sends a request and reads the whole answer.
     pub fn send(
         &self,

@@ -8,6 +8,7 @@ pub mod history;
 pub mod http;
 pub mod postgres;
 pub mod process;
+pub mod push;
 #[cfg(feature = "s3")]
 pub mod s3;
 pub mod serve;

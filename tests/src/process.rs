@@ -20,7 +20,8 @@ const NOTICING: Duration = Duration::from_secs(10);
 pub struct Server {
     name: String,
     child: Child,
-    lines: mpsc::Receiver<String>,
+    /// Behind a lock only so that threads of a test may share the server.
+    lines: Mutex<mpsc::Receiver<String>>,
     errors: Arc<Mutex<Vec<String>>>,
 }
 
@@ -58,16 +59,20 @@ impl Server {
         Ok(Server {
             name: name.to_owned(),
             child,
-            lines,
+            lines: Mutex::new(lines),
             errors,
         })
     }
 
     /// Waits for the next line of standard output.
     pub fn line(&mut self, within: Duration) -> anyhow::Result<String> {
-        match self.lines.recv_timeout(within) {
-            Ok(line) => Ok(line),
-            Err(_) => {
+        let line = match self.lines.get_mut() {
+            Ok(lines) => lines.recv_timeout(within).ok(),
+            Err(_) => None,
+        };
+        match line {
+            Some(line) => Ok(line),
+            None => {
                 let ended = self.child.try_wait()?;
                 bail!(
                     "{} said nothing (ended: {ended:?}); its errors were:\n{}",
