@@ -8,9 +8,11 @@ pub mod cache;
 pub mod child;
 pub mod connectivity;
 pub mod oid;
+pub mod pack_cache;
 mod pack_index;
 pub mod quarantine;
 pub mod refname;
+pub mod upload;
 pub mod wire;
 
 pub use cache::{Bare, CacheError, Durability, LooseRef, PackFiles, PackedRef, Stamp, Transfer};

@@ -1,5 +1,6 @@
 //! The bare repository on disk, as this server writes it and as git reads it.
 
+#[path = "support/place.rs"]
 mod support;
 
 use plue_git::cache::evict;

@@ -1,5 +1,6 @@
 //! Packs of every kind, good and bad, on their way in.
 
+#[path = "support/place.rs"]
 mod support;
 
 use plue_git::connectivity::{self, ConnectivityError};

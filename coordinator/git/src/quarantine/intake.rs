@@ -348,7 +348,7 @@ impl Screen {
 }
 
 /// What git said, on one line and without its prefixes.
-pub(super) fn own_words(words: &str) -> String {
+pub(crate) fn own_words(words: &str) -> String {
     let lines: Vec<&str> = words
         .lines()
         .map(|line| {

@@ -5,7 +5,7 @@
 //! does not care what becomes of the cache meanwhile; objects that some other program left in the
 //! cache are not seen. It is removed when it is dropped.
 
-mod intake;
+pub(crate) mod intake;
 mod scan;
 
 use crate::cache::{Bare, PackFiles, skeleton};
