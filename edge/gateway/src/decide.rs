@@ -215,22 +215,19 @@ impl<H: Host> Gateway<H> {
         now_ms: u64,
         plan: &mut Plan,
     ) -> Result<(Caller, Matched), Stop> {
-        let statement = self.believed(parts, now_ms);
+        let believed = match self.config.statements {
+            Statements::Believe => self.believed(parts, now_ms),
+            Statements::Make | Statements::Neither => None,
+        };
         let matched = self.validate(parts, plan)?;
         let route = matched.route;
         strip(&mut parts.headers, route);
 
-        if route.access == Access::System {
-            return match statement {
-                Some(caller) if caller.who == Who::System => Ok((caller, matched)),
-                _ => Err(Problem::not_found().into()),
-            };
-        }
         if route.state == State::Owed {
             let detail = format!("{} is promised, and not built yet.", route.name);
             return Err(Problem::new(Code::NotBuilt, detail).into());
         }
-        if let (Statements::Believe, Some(caller)) = (self.config.statements, statement) {
+        if let Some(caller) = believed {
             plan.request_id.clone_from(&caller.request_id);
             plan.known = caller.who != Who::Anonymous;
             return Ok((caller, matched));
@@ -322,14 +319,9 @@ impl<H: Host> Gateway<H> {
         Ok(matched)
     }
 
-    /// Conversations of our own programs exist only between the two that hold them.
+    /// What Plue's own programs ask of the coordinator does not exist at the edge.
     fn is_reachable(&self, route: &Route) -> bool {
-        let at_edge = self.config.statements == Statements::Make;
-        match route.class {
-            Class::Internal => !at_edge,
-            Class::Edge => at_edge,
-            _ => true,
-        }
+        route.class != Class::Internal || self.config.statements != Statements::Make
     }
 
     /// Who calls. A credential that does not hold is refused, and counted against its address.
@@ -568,7 +560,7 @@ fn on_failing_port(route: &Route) -> OnFailure {
     let reads = match route.class {
         Class::GitRead => true,
         Class::Login | Class::GitWrite | Class::OAuth | Class::Runner => false,
-        Class::Internal | Class::Edge | Class::Socket => false,
+        Class::Internal | Class::Socket => false,
         _ => public_read,
     };
     if reads { OnFailure::Open } else { OnFailure::Closed }
@@ -630,13 +622,14 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Removes the headers that only our own programs write, in every spelling that some server on
-/// the way might take for the same name. A bridge's statement stays where a door verifies it.
+/// the way might take for the same name. A bridge's statement stays where the door
+/// verifies it.
 fn strip(headers: &mut HeaderMap, route: &Route) {
     let ours: Vec<HeaderName> = headers
         .keys()
         .filter(|name| {
             let spelling = name.as_str().replace('_', "-");
-            let bridge = route.access == Access::Bridge && name.as_str() == headers::BRIDGE;
+            let bridge = route.access == Access::Sealed && name.as_str() == headers::BRIDGE;
             !bridge && (spelling.starts_with(headers::PREFIX) || spelling == "x-plue-user-address")
         })
         .cloned()

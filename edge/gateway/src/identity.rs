@@ -58,13 +58,7 @@ fn counts(family: Family, class: Class) -> bool {
         Class::V1 | Class::Trpc | Class::OAuth | Class::Npm => matches!(family, Wit | WitOAuth),
         Class::Oci => matches!(family, Personal | Wit),
         Class::Runner => family == Agent,
-        Class::Happy
-        | Class::Cockpit
-        | Class::Asset
-        | Class::Health
-        | Class::Hook
-        | Class::Internal
-        | Class::Edge => false,
+        Class::Happy | Class::Cockpit | Class::Asset | Class::Health | Class::Hook | Class::Internal => false,
     }
 }
 

@@ -11,11 +11,12 @@ pub use preset::{Preset, Presets};
 pub use table::Table;
 
 use plue_contract::AccountId;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// How much a bucket holds and how quickly it refills.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
     /// The most requests that may come at once.
     pub burst: u32,
@@ -41,7 +42,7 @@ impl Rate {
 }
 
 /// What a bucket answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// Whether the request may pass.
     pub allowed: bool,
@@ -57,7 +58,7 @@ pub struct Decision {
 }
 
 /// The state of one bucket.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bucket {
     /// When the bucket will be full again, in microseconds since 1970. A new bucket is full.
     pub full_at_us: u64,

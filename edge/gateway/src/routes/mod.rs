@@ -149,8 +149,6 @@ pub enum Class {
     Runner,
     /// What Plue's own programs ask of the coordinator; never through the edge.
     Internal,
-    /// What the coordinator asks of the edge; never forwarded.
-    Edge,
 }
 
 impl Class {
@@ -177,7 +175,6 @@ impl Class {
             Self::Hook => "hook",
             Self::Runner => "runner",
             Self::Internal => "internal",
-            Self::Edge => "edge",
         }
     }
 
@@ -206,10 +203,7 @@ impl Class {
 
     /// Whether somebody may ask who calls at all: health checks and sealed conversations do not.
     pub const fn asks_identity(self) -> bool {
-        !matches!(
-            self,
-            Self::Health | Self::Asset | Self::Hook | Self::Internal | Self::Edge
-        )
+        !matches!(self, Self::Health | Self::Asset | Self::Hook | Self::Internal)
     }
 }
 
@@ -223,10 +217,8 @@ pub enum Access {
     Known,
     /// An administrator of the site.
     Admin,
-    /// One of Plue's own programs, by a statement that the forge itself calls.
-    System,
-    /// An SSH bridge, by a statement that the door verifies.
-    Bridge,
+    /// One of Plue's own programs, by a sealed text that the door verifies.
+    Sealed,
 }
 
 /// How an error looks. All are rendered from one problem by [`crate::refusal`].
@@ -337,7 +329,7 @@ impl Route {
             Class::Socket => (Csrf::Socket, Some(Preset::Relaxed), MEBIBYTE),
             Class::Hook => (Csrf::Never, Some(Preset::Webhook), 25 * MEBIBYTE),
             Class::Runner => (Csrf::Never, Some(Preset::Relaxed), 10 * MEBIBYTE),
-            Class::Internal | Class::Edge => (Csrf::Never, None, MEBIBYTE),
+            Class::Internal => (Csrf::Never, None, MEBIBYTE),
         };
         Self {
             name: "",
@@ -398,11 +390,6 @@ impl Route {
 
     const fn body(mut self, body: Body) -> Self {
         self.body = body;
-        self
-    }
-
-    const fn class(mut self, class: Class) -> Self {
-        self.class = class;
         self
     }
 }

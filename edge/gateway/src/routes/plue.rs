@@ -1,6 +1,6 @@
 //! Plue's own routes: those of this server, and those that the Plue seeds promise.
 
-use super::{Access, Body, Cache, Class, Csrf, Dialect, Route, routes};
+use super::{Access, Body, Cache, Class, Dialect, Route, routes};
 use crate::limits::Preset;
 
 const API: Route = Route::of(Class::Api, Dialect::Plue);
@@ -9,7 +9,7 @@ const PAGE: Route = Route::of(Class::Page, Dialect::Page);
 const ASSET: Route = Route::of(Class::Asset, Dialect::Page);
 const HEALTH: Route = Route::of(Class::Health, Dialect::Plue);
 const INTERNAL: Route = Route::of(Class::Internal, Dialect::Plue);
-const EDGE: Route = Route::of(Class::Edge, Dialect::Plue);
+const HOOK: Route = Route::of(Class::Hook, Dialect::Plue);
 const RUNNER: Route = Route::of(Class::Runner, Dialect::Plue);
 
 routes! {
@@ -65,7 +65,6 @@ routes! {
     }
     LOGIN.built() {
         Post "/api/auth/login";
-        Post "/api/auth/token" .csrf(Csrf::Token).preset(Preset::Auth).known();
     }
     API.built().known().preset(Preset::Auth) {
         Get "/api/auth/csrf" .preset(Preset::Api);
@@ -91,21 +90,14 @@ routes! {
         Get "/api/admin/repos/deleted";
         Post "/api/admin/repos/{id:digits}/restore";
     }
-    INTERNAL.built().access(Access::System) {
+    INTERNAL.built().access(Access::Sealed) {
         Post "/internal/introspect";
-    }
-    INTERNAL.built().access(Access::Bridge) {
         Post "/internal/ssh/identify";
         Post "/internal/ssh/exec" .body(Body::AnyStream);
     }
-    EDGE.built().access(Access::System) {
-        Post "/internal/edge/sessions/revoke";
-    }
-    EDGE.access(Access::System) {
-        Post "/do/{scope:rest}";
-    }
-    API.class(Class::Hook).csrf(Csrf::Never).preset(Preset::Webhook) {
+    HOOK {
         Post "/hooks/{id}";
+        Post "/do/{scope:rest}";
     }
 }
 
