@@ -12,6 +12,7 @@
 
 pub mod address;
 pub mod config;
+pub mod conformance;
 pub mod cookie;
 mod cors;
 pub mod csrf;

@@ -1,0 +1,150 @@
+//! A host made of maps: one account, one clock, and ports that can be told to fail.
+
+pub mod credentials;
+
+use plue_contract::Who;
+use plue_contract::credentials::Credential;
+use plue_gateway::conformance::HostState;
+use plue_gateway::limits::{Bucket, BucketKey, Decision, Rate};
+use plue_gateway::{
+    Buckets, Chance, Clock, Credentials, GatewayConfig, PortError, SessionKey, SessionState, Sessions,
+    Statements,
+};
+use std::collections::{HashMap, HashSet};
+use std::future::{Future, ready};
+use std::pin::pin;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+
+/// The time at which every case happens.
+pub const NOW_MS: u64 = 1_800_000_000_000;
+
+pub fn config(statements: Statements) -> GatewayConfig {
+    let mut config = GatewayConfig::new(credentials::keys());
+    config.statements = statements;
+    config.cors_origins.push("https://app.example".into());
+    config
+}
+
+/// Runs a future that never waits.
+pub fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("a host made of maps never waits"),
+    }
+}
+
+#[derive(Default)]
+pub struct Fake {
+    now_ms: AtomicU64,
+    buckets: Mutex<HashMap<String, Bucket>>,
+    drained: Mutex<HashSet<String>>,
+    draws: AtomicU64,
+    fills: AtomicU64,
+    failing: HashSet<String>,
+    session_ended: bool,
+}
+
+impl Fake {
+    pub fn with(state: &HostState) -> Self {
+        let fake = Self {
+            failing: state.failing.iter().cloned().collect(),
+            session_ended: state.session_ended,
+            ..Self::default()
+        };
+        for key in &state.drained {
+            fake.drain(key);
+        }
+        fake
+    }
+
+    pub fn drain(&self, key: &str) {
+        self.drained.lock().expect("no panic").insert(key.to_owned());
+    }
+
+    pub fn refill(&self) {
+        self.drained.lock().expect("no panic").clear();
+        self.buckets.lock().expect("no panic").clear();
+    }
+
+    pub fn set_now(&self, now_ms: u64) {
+        self.now_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    /// How often something was taken from a bucket.
+    pub fn draws(&self) -> u64 {
+        self.draws.load(Ordering::Relaxed)
+    }
+
+    fn port(&self, name: &str) -> Result<(), PortError> {
+        if self.failing.contains(name) {
+            return Err(PortError(format!("{name} is down")));
+        }
+        Ok(())
+    }
+}
+
+impl Clock for Fake {
+    fn now_ms(&self) -> u64 {
+        match self.now_ms.load(Ordering::Relaxed) {
+            0 => NOW_MS,
+            set => set,
+        }
+    }
+}
+
+impl Chance for Fake {
+    fn fill(&self, bytes: &mut [u8]) {
+        let nth = self.fills.fetch_add(1, Ordering::Relaxed);
+        for (value, byte) in (nth..).zip(bytes) {
+            *byte = value as u8;
+        }
+    }
+}
+
+impl Buckets for Fake {
+    fn take(
+        &self,
+        key: &BucketKey,
+        rate: Rate,
+        cost: u32,
+    ) -> impl Future<Output = Result<Decision, PortError>> + Send {
+        let mut buckets = self.buckets.lock().expect("no panic");
+        let name = key.to_string();
+        let bucket = buckets.entry(name.clone()).or_default();
+        if self.drained.lock().expect("no panic").contains(&name) {
+            bucket.full_at_us = u64::MAX;
+        }
+        if cost > 0 {
+            self.draws.fetch_add(1, Ordering::Relaxed);
+        }
+        ready(
+            self.port("buckets")
+                .map(|()| bucket.take(self.now_ms(), rate, cost)),
+        )
+    }
+}
+
+impl Sessions for Fake {
+    fn find(&self, key: &SessionKey) -> impl Future<Output = Result<Option<SessionState>, PortError>> + Send {
+        let known = match key {
+            SessionKey::Cookie(cookie) => *cookie == credentials::session_cookie(),
+            SessionKey::Id(id) => *id == credentials::session_cookie().id,
+        };
+        let session = (known && !self.session_ended).then(credentials::session);
+        ready(self.port("sessions").map(|()| session))
+    }
+}
+
+impl Credentials for Fake {
+    fn introspect(
+        &self,
+        credential: &Credential,
+    ) -> impl Future<Output = Result<Option<Who>, PortError>> + Send {
+        ready(
+            self.port("credentials")
+                .map(|()| credentials::who_shows(credential)),
+        )
+    }
+}
