@@ -301,18 +301,46 @@ impl Bare {
         lock.commit(durability)
     }
 
-    /// Reads HEAD and the packed refs, in the order of their names.
-    pub fn read_refs(&self) -> Result<(RefName, Vec<PackedRef>), CacheError> {
-        let head = fs::read_to_string(self.dir.join("HEAD"))?;
-        let head = head
+    /// The branch that HEAD names, be it born or not.
+    pub fn head(&self) -> Result<RefName, CacheError> {
+        fs::read_to_string(self.dir.join("HEAD"))?
             .strip_prefix("ref: ")
             .and_then(|name| refname::check_head_target(name.trim_end()).ok())
-            .ok_or(CacheError::Damaged("its HEAD names no branch"))?;
-        let packed = match fs::read_to_string(self.dir.join("packed-refs")) {
-            Ok(packed) => packed,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error.into()),
-        };
+            .ok_or(CacheError::Damaged("its HEAD names no branch"))
+    }
+
+    /// Finds one of the packed refs.
+    pub fn find_ref(&self, name: &RefName) -> Result<Option<PackedRef>, CacheError> {
+        let packed = self.packed_refs()?;
+        let mut lines = packed.lines();
+        let found = lines.find_map(|line| {
+            let hex = line.strip_suffix(name.as_str())?.strip_suffix(' ')?;
+            Oid::parse(hex, self.format).ok()
+        });
+        Ok(found.map(|oid| PackedRef {
+            name: name.clone(),
+            oid,
+            peeled: lines
+                .next()
+                .and_then(|line| Oid::parse(line.strip_prefix('^')?, self.format).ok()),
+        }))
+    }
+
+    fn packed_refs(&self) -> Result<String, CacheError> {
+        match fs::read_to_string(self.dir.join("packed-refs")) {
+            Ok(packed) => Ok(packed),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(CacheError::Damaged("its packed-refs cannot be read"))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads HEAD and the packed refs, in the order of their names.
+    pub fn read_refs(&self) -> Result<(RefName, Vec<PackedRef>), CacheError> {
+        let head = self.head()?;
+        let packed = self.packed_refs()?;
         let odd = || CacheError::Damaged("its packed-refs cannot be read");
         let mut refs: Vec<PackedRef> = vec![];
         for line in packed.lines().filter(|line| !line.starts_with('#')) {

@@ -4,9 +4,12 @@
 //! no rule about who may do what, no SQL and no blob store: the forge decides, this room obeys.
 #![warn(missing_docs)]
 
+pub mod browse;
 pub mod cache;
 pub mod child;
 pub mod connectivity;
+pub mod import;
+pub mod maintenance;
 pub mod oid;
 pub mod pack_cache;
 mod pack_index;
