@@ -231,3 +231,101 @@ fn encode_b64(bytes: &[u8]) -> Result<String, Error> {
 fn internal(error: impl std::fmt::Display) -> Error {
     Error::Internal(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_000_000;
+
+    fn passwords(settings: PasswordSettings) -> Passwords {
+        let settings = PasswordSettings {
+            memory_kib: 8,
+            passes: 1,
+            wait_ms: 20,
+            ..settings
+        };
+        Passwords::new(settings, |bytes| bytes.fill(7)).expect("costs that argon2 takes")
+    }
+
+    #[tokio::test]
+    async fn checks_wait_for_a_slot_and_outcomes_do_not() {
+        let passwords = passwords(PasswordSettings::default());
+        let hash = passwords.hash("correct horse", [1; 16]).await.expect("a hash");
+        let check = async |name: &str, hash: Option<&str>, password: &str, at| {
+            passwords.verify(name, hash, password, at).await
+        };
+        assert!(matches!(
+            check("ada", Some(&hash), "correct horse", NOW).await,
+            Ok(true)
+        ));
+        assert!(matches!(check("ada", Some(&hash), "wrong", NOW).await, Ok(false)));
+        let all = u32::try_from(passwords.settings.slots).expect("a few");
+        let _held = passwords.slots.acquire_many(all).await.expect("every slot");
+        // Remembered: no slot is needed, whichever the outcome was.
+        assert!(matches!(
+            check("ada", Some(&hash), "correct horse", NOW).await,
+            Ok(true)
+        ));
+        assert!(matches!(check("ada", Some(&hash), "wrong", NOW).await, Ok(false)));
+        // Forgotten after a while; unknown for another hash, another name, and for nobody: each
+        // costs a check, so a name that nobody has is as slow as one that somebody has.
+        let later = NOW + passwords.settings.remember_ms;
+        let other = format!("{hash}x");
+        for (name, hash, at) in [
+            ("ada", Some(&hash[..]), later),
+            ("ada", Some(&other[..]), NOW),
+            ("bob", Some(&hash[..]), NOW),
+            ("nobody", None, NOW),
+        ] {
+            let outcome = check(name, hash, "correct horse", at).await;
+            assert!(matches!(outcome, Err(Error::Busy { .. })), "{name} {outcome:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn guesses_cost_no_memory() {
+        let passwords = passwords(PasswordSettings {
+            remembered: 10,
+            ..PasswordSettings::default()
+        });
+        for guess in 0..50 {
+            let outcome = passwords
+                .verify("nobody", None, &format!("guess {guess}"), NOW)
+                .await;
+            assert!(matches!(outcome, Ok(false)));
+            assert!(passwords.outcomes.lock().expect("no panic").len() <= 10);
+        }
+    }
+
+    #[test]
+    fn nobodys_hash_costs_what_a_real_one_does() {
+        let passwords = passwords(PasswordSettings::default());
+        let nobodys = PasswordHash::new(&passwords.nobodys).expect("a PHC string");
+        let salt = SaltString::encode_b64(&[1; 16]).expect("a salt");
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, passwords.params.clone());
+        let real = argon2.hash_password(b"correct horse", &salt).expect("a hash");
+        assert_eq!(
+            (nobodys.algorithm, nobodys.version),
+            (real.algorithm, real.version)
+        );
+        for cost in ["m", "t", "p"] {
+            assert_eq!(
+                nobodys.params.get_decimal(cost),
+                real.params.get_decimal(cost),
+                "{cost}"
+            );
+        }
+        let lengths = |hash: &PasswordHash<'_>| (hash.salt.map(|s| s.len()), hash.hash.map(|h| h.len()));
+        assert_eq!(lengths(&nobodys), lengths(&real));
+    }
+
+    #[test]
+    fn costs_that_make_no_sense_stop_the_start() {
+        let settings = PasswordSettings {
+            memory_kib: 0,
+            ..PasswordSettings::default()
+        };
+        assert!(Passwords::new(settings, |_| {}).is_err());
+    }
+}

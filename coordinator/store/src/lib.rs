@@ -33,6 +33,7 @@ pub use error::{StoreError, TxError};
 pub use faults::Faults;
 pub use migrate::{MigrationState, MigrationStatus};
 pub use query::{Query, query, query_built};
+pub use sqlx::Error as RowError;
 pub use sqlx::any::AnyRow;
 pub use sqlx::{FromRow, Row};
 pub use tx::{Conn, Tx};
