@@ -11,10 +11,13 @@ use plue_git::upload::{
 };
 use plue_git::wire::Protocol;
 use plue_git::{ObjectFormat, Oid};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-use support::server::serve_uploads;
+use support::server::greet;
 use support::{Place, command, person};
+use tokio::io::BufReader;
+use tokio::net::TcpListener;
 
 /// A cached repository with `commits` commits on its branch, each of which adds a file.
 async fn stored(format: ObjectFormat, commits: usize) -> (Place, Oid) {
@@ -33,6 +36,28 @@ async fn stored(format: ObjectFormat, commits: usize) -> (Place, Oid) {
     (place, tip)
 }
 
+/// Serves fetches until the test ends.
+async fn serve_uploads(place: &Place, settings: UploadSettings) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (git, bare) = (place.git.clone(), place.bare.clone());
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let (git, bare, settings) = (git.clone(), bare.clone(), settings.clone());
+            tokio::spawn(async move {
+                let (input, output) = socket.split();
+                let mut input = BufReader::new(input);
+                let (service, protocol) = greet(&mut input).await;
+                assert_eq!(service, "git-upload-pack");
+                let way = Exchange::Stateful;
+                // A client that failed says so itself.
+                let _ = upload_pack(&git, &bare, &protocol, way, &settings, input, output).await;
+            });
+        }
+    });
+    address
+}
+
 /// Runs the client in a thread, as the server needs this one.
 async fn client(place: &Place, args: &[&str]) -> std::process::Output {
     let mut client = command(place.root.path(), args);
@@ -46,7 +71,7 @@ async fn client(place: &Place, args: &[&str]) -> std::process::Output {
 async fn every_version_of_the_protocol_clones() {
     for format in [ObjectFormat::Sha1, ObjectFormat::Sha256] {
         let (place, tip) = stored(format, 5).await;
-        let (address, _told) = serve_uploads(&place, UploadSettings::default()).await;
+        let address = serve_uploads(&place, UploadSettings::default()).await;
         let url = format!("git://{address}/x");
         for version in ["0", "1", "2"] {
             let config = format!("protocol.version={version}");
@@ -64,7 +89,7 @@ async fn every_version_of_the_protocol_clones() {
 #[tokio::test(flavor = "multi_thread")]
 async fn shallow_and_partial_clones_and_single_objects() {
     let (place, _) = stored(ObjectFormat::Sha1, 5).await;
-    let (address, _told) = serve_uploads(&place, UploadSettings::default()).await;
+    let address = serve_uploads(&place, UploadSettings::default()).await;
     let url = format!("git://{address}/x");
     let missing = |clone: &str| {
         let dir = place.root.path().join(clone);
@@ -270,7 +295,7 @@ fn with_cache(place: &Place, max_bytes: u64) -> UploadSettings {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pack_is_made_once_for_all_who_ask_the_same() {
     let (mut place, tip) = stored(ObjectFormat::Sha1, 8).await;
-    let (address, _told) = serve_uploads(&place, with_cache(&place, 1 << 30)).await;
+    let address = serve_uploads(&place, with_cache(&place, 1 << 30)).await;
     let url = format!("git://{address}/x");
     let clone = async |place: &Place, to: &str| {
         let out = client(place, &["clone", "-q", &url, to]).await;
@@ -313,7 +338,7 @@ async fn a_pack_is_made_once_for_all_who_ask_the_same() {
 async fn a_cache_without_room_serves_all_the_same() {
     let (place, _) = stored(ObjectFormat::Sha1, 8).await;
     for max_bytes in [0, 100, 3000] {
-        let (address, _told) = serve_uploads(&place, with_cache(&place, max_bytes)).await;
+        let address = serve_uploads(&place, with_cache(&place, max_bytes)).await;
         let to = format!("c{max_bytes}");
         let url = format!("git://{address}/x");
         let out = client(&place, &["clone", "-q", &url, &to]).await;
@@ -325,7 +350,7 @@ async fn a_cache_without_room_serves_all_the_same() {
     // Nor does it matter that its folder cannot be made.
     std::fs::remove_dir_all(place.root.path().join("packs")).unwrap();
     std::fs::write(place.root.path().join("packs"), "a file").unwrap();
-    let (address, _told) = serve_uploads(&place, with_cache(&place, 1 << 20)).await;
+    let address = serve_uploads(&place, with_cache(&place, 1 << 20)).await;
     let url = format!("git://{address}/x");
     let out = client(&place, &["clone", "-q", &url, "c"]).await;
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
@@ -334,7 +359,7 @@ async fn a_cache_without_room_serves_all_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_longest_unused_goes_first() {
     let (place, _) = stored(ObjectFormat::Sha1, 8).await;
-    let (address, _told) = serve_uploads(&place, with_cache(&place, 1 << 30)).await;
+    let address = serve_uploads(&place, with_cache(&place, 1 << 30)).await;
     let url = format!("git://{address}/x");
     for depth in 1..=4 {
         let depth_arg = format!("--depth={depth}");
@@ -351,7 +376,7 @@ async fn the_longest_unused_goes_first() {
     let total: u64 = all.iter().map(|(_, size)| size).sum();
     // What a killed process left goes, too.
     std::fs::write(place.root.path().join("packs/dead.part"), "x").unwrap();
-    let (address, _told) = serve_uploads(&place, with_cache(&place, total)).await;
+    let address = serve_uploads(&place, with_cache(&place, total)).await;
     let url = format!("git://{address}/x");
     assert!(
         client(&place, &["clone", "-q", "--depth=5", &url, "d5"])

@@ -168,6 +168,18 @@ impl Place {
             .expect("written");
     }
 
+    /// Waits until nothing is left in the scratch folder: a server may still be tidying up when
+    /// its client has ended.
+    pub async fn becomes_clean(&self) {
+        for _ in 0..500 {
+            if self.is_clean() {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("something stays in the scratch folder");
+    }
+
     /// Nothing is left in the scratch folder.
     pub fn is_clean(&self) -> bool {
         match std::fs::read_dir(self.scratch()) {
