@@ -1,6 +1,9 @@
 //! What can go wrong in a verb, and what the outside is told of it.
 
+use crate::failpoints::FailPoint;
+use plue_blobs::BlobError;
 use plue_contract::{Code, Problem, Scope};
+use plue_git::CacheError;
 use plue_store::{StoreError, TxError};
 
 /// Why a verb did not do what was asked.
@@ -52,6 +55,15 @@ pub enum Error {
         /// When trying again makes sense, in seconds.
         retry_after_s: u64,
     },
+    /// What holds the packs does not answer.
+    #[error("what holds the packs does not answer")]
+    BlobsUnavailable(#[source] BlobError),
+    /// The disk, or what holds the packs, is full.
+    #[error("there is no room left")]
+    Full,
+    /// Whoever asked is not there any more.
+    #[error("the client is gone")]
+    ClientGone,
     /// The database.
     #[error("the database failed")]
     Store(#[from] StoreError),
@@ -75,6 +87,11 @@ impl Error {
             field,
             detail: detail.into(),
         }
+    }
+
+    /// Whether what was asked for may have been done all the same.
+    pub fn is_outcome_unknown(&self) -> bool {
+        matches!(self, Self::Store(StoreError::CommitUnknown { .. }))
     }
 
     /// Whether it is a fault of ours, whose cause belongs in the log.
@@ -110,6 +127,13 @@ impl From<&Error> for Problem {
             Error::Archived => Self::new(Code::Locked, said),
             Error::TooLarge(_) => Self::new(Code::TooLarge, said),
             Error::Busy { retry_after_s } => Self::new(Code::Unavailable, said).retry_after(*retry_after_s),
+            Error::BlobsUnavailable(_) => Self::new(
+                Code::Unavailable,
+                "What holds the packs does not answer just now; nothing was changed. Please try again.",
+            )
+            .retry_after(5),
+            Error::Full => no_room(),
+            Error::ClientGone => Self::new(Code::InvalidRequest, said),
             Error::Store(store) => store_problem(store),
             Error::Internal(_) => Self::internal(),
         }
@@ -119,6 +143,54 @@ impl From<&Error> for Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         Self::from(&error)
+    }
+}
+
+fn no_room() -> Problem {
+    Problem::new(
+        Code::InsufficientStorage,
+        "There is no room left on the server; nothing was changed.",
+    )
+}
+
+impl From<BlobError> for Error {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::Full { .. } => Self::Full,
+            error if error.may_be_retried() => Self::BlobsUnavailable(error),
+            error => Self::Internal(format!("blobs: {error}")),
+        }
+    }
+}
+
+impl From<CacheError> for Error {
+    fn from(error: CacheError) -> Self {
+        match error {
+            CacheError::Locked => Self::Busy { retry_after_s: 1 },
+            CacheError::Io(io) => Self::from(io),
+            error => Self::Internal(format!("cache: {error}")),
+        }
+    }
+}
+
+/// What the disk says, or the line to a client.
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full,
+            ErrorKind::BrokenPipe
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::UnexpectedEof => Self::ClientGone,
+            _ => Self::Internal(format!("input or output: {error}")),
+        }
+    }
+}
+
+impl From<FailPoint> for Error {
+    fn from(point: FailPoint) -> Self {
+        Self::Internal(point.to_string())
     }
 }
 
@@ -133,10 +205,7 @@ fn store_problem(error: &StoreError) -> Problem {
             Code::Unavailable,
             "The outcome is unknown: the database went away while it was saving. Look whether it was done before you try again.",
         ),
-        StoreError::Full(_) => Problem::new(
-            Code::InsufficientStorage,
-            "There is no room left on the server; nothing was changed.",
-        ),
+        StoreError::Full(_) => no_room(),
         _ => Problem::internal(),
     }
 }
@@ -171,6 +240,8 @@ mod tests {
             (Error::Archived, 423),
             (Error::TooLarge("10 MB".into()), 413),
             (Error::Busy { retry_after_s: 1 }, 503),
+            (Error::Full, 507),
+            (Error::ClientGone, 400),
             (Error::Store(StoreError::Missing { statement: "x" }), 500),
             (
                 Error::Store(StoreError::CommitUnknown {

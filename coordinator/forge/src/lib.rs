@@ -6,15 +6,29 @@
 
 pub mod access;
 pub mod accounts;
+mod cache;
+mod clock;
+pub mod collaborators;
 mod error;
+pub mod failpoints;
+pub mod jobs;
+mod local_git;
+mod maintenance;
 mod passwords;
+mod pushes;
+pub mod repositories;
 pub mod sessions;
+mod settings;
 pub mod ssh_keys;
+mod sweeper;
 pub mod tokens;
+pub mod transport;
 
 pub use access::Permit;
 pub use error::Error;
+pub use local_git::LocalGit;
 pub use passwords::PasswordSettings;
+pub use settings::{GitSettings, PushLimits, QueueSettings};
 
 use passwords::Passwords;
 use plue_blobs::Blobs;
@@ -32,6 +46,8 @@ pub struct Parts {
     pub store: Store,
     /// Where packs are kept.
     pub blobs: Blobs,
+    /// Git on this machine.
+    pub git: LocalGit,
     /// Where randomness comes from.
     pub chance: Chance,
     /// What a check of a password costs.
@@ -69,6 +85,22 @@ impl Forge {
 
     pub(crate) fn blobs(&self) -> &Blobs {
         &self.inner.parts.blobs
+    }
+
+    pub(crate) fn git(&self) -> &plue_git::Git {
+        &self.inner.parts.git.program
+    }
+
+    pub(crate) fn local_git(&self) -> &LocalGit {
+        &self.inner.parts.git
+    }
+
+    pub(crate) fn caches(&self) -> &cache::Caches {
+        &self.inner.parts.git.caches
+    }
+
+    pub(crate) fn settings(&self) -> &GitSettings {
+        &self.inner.parts.git.settings
     }
 
     /// Random bytes.

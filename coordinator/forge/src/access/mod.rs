@@ -5,6 +5,7 @@
 //! on a revocation that was not heard of elsewhere.
 
 pub mod accounts;
+pub mod repositories;
 
 use crate::Error;
 use plue_contract::{Caller, Scope, Who};
@@ -48,6 +49,13 @@ pub(crate) enum Live {
     Account(Box<AccountRow>),
     /// A key of one repository; whether it is still there is the repository's query to say.
     DeployKey,
+}
+
+impl Live {
+    /// Whether the account behind the caller administers the site, as it is now.
+    pub(crate) fn is_admin(&self) -> bool {
+        matches!(self, Self::Account(account) if account.is_admin)
+    }
 }
 
 /// Looks whether the caller's credential and account still live. [`Error::Unauthenticated`]

@@ -1,0 +1,202 @@
+//! Steps 5 to 8 of a push: what it brings is checked, stored, committed and shown.
+
+use super::land::{Landed, Landing, land};
+use super::{Accepted, Ground, Proposal, Soil};
+use crate::clock::Clock;
+use crate::failpoints::hit;
+use crate::repositories::Repository;
+use crate::{Error, Forge, cache};
+use plue_blobs::{BlobKey, PackPart};
+use plue_contract::{Caller, PackId, PushId, RepoId};
+use plue_git::cache::PackFiles;
+use plue_git::connectivity::{self, ConnectivityError, ObjectKind, Tip};
+use plue_git::oid::Oid;
+use plue_git::quarantine::Quarantine;
+use plue_git::wire::receive::RefUpdate;
+use plue_store::packs::{self as pack_rows, PackRow};
+use std::collections::HashMap;
+
+/// Accepts the ref updates of one push, or says of each why not.
+///
+/// The quarantine holds what the push brought and sees what the ground has; the caller's permit
+/// for the ground was taken before and is looked at again in the transaction. After that nothing
+/// changes the answer: what fails in showing the push is logged, and the next reader mends it.
+pub(crate) async fn accept(
+    forge: &Forge,
+    caller: &Caller,
+    ground: &Ground,
+    quarantine: &Quarantine,
+    proposal: &Proposal,
+    clock: &Clock,
+) -> Result<Accepted, Error> {
+    let tips = connected(forge, ground, quarantine, proposal).await?;
+    hit("push-5-connected")?;
+    let refused: Vec<_> = proposal
+        .updates
+        .iter()
+        .map(|update| broken_rule(update, ground, &tips))
+        .collect();
+    let hopeless =
+        refused.iter().all(Option::is_some) || (proposal.atomic && refused.iter().any(Option::is_some));
+    let pack = match quarantine.pack() {
+        Some(files) if !hopeless => Some((upload(forge, ground.id, files, clock).await?, files)),
+        _ => None,
+    };
+    let peeled: HashMap<Oid, Oid> = tips
+        .values()
+        .filter_map(|tip| tip.peeled.map(|peeled| (tip.oid, peeled)))
+        .collect();
+    let landing = Landing {
+        push: PushId(forge.ulid(clock.now_ms())),
+        id: ground.id,
+        soil: &ground.soil,
+        caller,
+        proposal,
+        refused,
+        peeled: &peeled,
+        pack: pack.as_ref().map(|(id, files)| (id.clone(), total_bytes(files))),
+    };
+    let landed = land(forge, &landing, clock).await;
+    let given_up = match &landed {
+        Ok(landed) => !landed.changed,
+        Err(error) => !error.is_outcome_unknown(),
+    };
+    if given_up && let Some((pack, _)) = &pack {
+        abandon(forge, pack).await;
+    }
+    let Landed {
+        repository,
+        outcomes,
+        changed,
+    } = landed?;
+    if changed {
+        let files = pack.map(|(_, files)| files.clone());
+        show(forge, &repository, files).await;
+    }
+    let created = changed && matches!(ground.soil, Soil::New(_));
+    Ok(Accepted {
+        push: changed.then_some(landing.push),
+        created: created.then_some(repository),
+        refs: outcomes,
+    })
+}
+
+/// Looks at the new objects of the refs, and whether everything that they lead to is there.
+async fn connected(
+    forge: &Forge,
+    ground: &Ground,
+    quarantine: &Quarantine,
+    proposal: &Proposal,
+) -> Result<HashMap<Oid, Tip>, Error> {
+    let mut oids: Vec<Oid> = proposal
+        .updates
+        .iter()
+        .map(|update| update.new)
+        .filter(|new| !new.is_zero())
+        .collect();
+    oids.sort_unstable();
+    oids.dedup();
+    let lacks = |error: ConnectivityError| match error {
+        ConnectivityError::Missing { oid } if proposal.shallow => Error::Refused(format!(
+            "your clone is shallow, and the push leaves out what object {oid} stands for; run \
+             `git fetch --unshallow`, then push again"
+        )),
+        ConnectivityError::Missing { oid } => Error::Refused(format!(
+            "the push leaves out object {oid}, which it needs and the repository does not have; run \
+             `git fsck` in your clone"
+        )),
+        other => Error::Internal(format!("connectivity: {other}")),
+    };
+    let tips = connectivity::inspect(forge.git(), quarantine, &oids)
+        .await
+        .map_err(lacks)?;
+    connectivity::check(forge.git(), quarantine, &oids, &ground.tips)
+        .await
+        .map_err(lacks)?;
+    Ok(tips.into_iter().map(|tip| (tip.oid, tip)).collect())
+}
+
+/// The rule that an update breaks whatever else is true, if it breaks one.
+fn broken_rule(update: &RefUpdate, ground: &Ground, tips: &HashMap<Oid, Tip>) -> Option<String> {
+    let name = &update.name;
+    if update.is_delete() {
+        let default = ground.default_bookmark()?;
+        return (name.is_branch() && name.short() == default).then(|| {
+            format!(
+                "{default} is the default bookmark and cannot be deleted; make another one the default first"
+            )
+        });
+    }
+    let kind = tips.get(&update.new)?.kind;
+    (name.is_branch() && kind != ObjectKind::Commit)
+        .then(|| "a branch can only be at a commit; push other objects as tags".to_owned())
+}
+
+fn total_bytes(files: &PackFiles) -> u64 {
+    files.pack_bytes + files.idx_bytes + files.rev_bytes
+}
+
+/// Step 6: a row, so that the sweeper knows of it, and then the files.
+async fn upload(forge: &Forge, id: RepoId, files: &PackFiles, clock: &Clock) -> Result<PackId, Error> {
+    let now_ms = clock.now_ms();
+    let pack = PackId(forge.ulid(now_ms));
+    let checksum = files.checksum.to_string();
+    let row = PackRow {
+        id: pack.0.clone(),
+        repository_id: id.0,
+        checksum: checksum.clone(),
+        size_bytes: i64::try_from(total_bytes(files)).unwrap_or(i64::MAX),
+        object_count: i64::try_from(files.objects).unwrap_or(i64::MAX),
+    };
+    let lease_until_ms = now_ms.saturating_add(forge.settings().upload_grace_ms);
+    let row = &row;
+    forge
+        .store()
+        .in_tx("packs.begin_upload", |tx| {
+            Box::pin(async move {
+                Ok::<_, Error>(pack_rows::insert_uploading(tx, row, lease_until_ms, now_ms).await?)
+            })
+        })
+        .await?;
+    hit("push-6-row")?;
+    // The index last, as everywhere: it is what makes a pack known.
+    let parts = [
+        (PackPart::Pack, Some(&files.pack)),
+        (PackPart::Reverse, files.rev.as_ref()),
+        (PackPart::Index, Some(&files.idx)),
+    ];
+    for (part, file) in parts {
+        let Some(file) = file else { continue };
+        let key = BlobKey::pack(id, &pack, &checksum, part)?;
+        if let Err(error) = forge.blobs().put_file(&key, file).await {
+            abandon(forge, &pack).await;
+            return Err(error.into());
+        }
+    }
+    hit("push-6-uploaded")?;
+    Ok(pack)
+}
+
+/// Gives an upload up, so that the sweeper need not wait for its lease to end.
+async fn abandon(forge: &Forge, pack: &PackId) {
+    let outcome = forge
+        .store()
+        .in_tx("packs.abandon", |tx| {
+            Box::pin(async move { Ok::<_, Error>(pack_rows::abandon(tx, pack).await?) })
+        })
+        .await;
+    if let Err(error) = outcome {
+        tracing::warn!(%pack, %error, "an upload could not be given up; the sweeper will");
+    }
+}
+
+/// Step 8. The push is committed: whatever happens here, the answer stays.
+async fn show(forge: &Forge, repository: &Repository, files: Option<PackFiles>) {
+    let shown = async {
+        hit("push-7-committed")?;
+        cache::materialise(forge, repository.id, repository.object_format, files).await
+    };
+    if let Err(error) = shown.await {
+        tracing::warn!(repository = %repository.id, %error, "a push is committed and not shown yet");
+    }
+}
