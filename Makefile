@@ -37,7 +37,8 @@ check: ## formatting, lints, documentation, wasm targets, dependencies
 
 bench: ## the benchmarks, each beside its peer (pass names with ARGS="jwt limiter")
 	@infra/need.sh build bench
-	cargo run --locked --release -p plue-bench -- $(ARGS)
+	cargo build --locked --release -p plue -p plue-ssh-bridge -p plue-bench
+	PLUE_BIN_DIR=$(CARGO_TARGET_DIR)/release $(CARGO_TARGET_DIR)/release/plue-bench $(ARGS)
 
 services: ## PostgreSQL, an S3 server and Redis for development, until Ctrl-C
 	@infra/services.sh

@@ -212,6 +212,32 @@ pub fn resident_bytes(group: u32) -> u64 {
         .sum()
 }
 
+/// Answers the processor time that a process group has used, ended children included, in seconds.
+///
+/// The kernel counts in hundredths of a second.
+pub fn processor_seconds(group: u32) -> f64 {
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return 0.0;
+    };
+    let of_group = |path: &std::path::Path| -> Option<u64> {
+        let stat = std::fs::read_to_string(path.join("stat")).ok()?;
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+        let member: u32 = fields.get(2)?.parse().ok()?;
+        // User and system time, then those of children that were waited for (proc(5), fields 14 to 17).
+        let ticks: u64 = fields
+            .get(11..15)?
+            .iter()
+            .filter_map(|field| field.parse::<u64>().ok())
+            .sum();
+        (member == group).then_some(ticks)
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| of_group(&entry.path()))
+        .sum::<u64>() as f64
+        / 100.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
