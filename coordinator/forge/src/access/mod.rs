@@ -18,7 +18,16 @@ pub trait Action {
     type On;
 }
 
-/// A yes: this caller may do this to that. A verb takes it by value.
+/// A yes: this caller may do this to that. A verb takes it by value, so that "did anybody ask?"
+/// is answered by the compiler:
+///
+/// ```compile_fail,E0451
+/// use plue_contract::Caller;
+/// use plue_forge::{Permit, access::accounts::Administer};
+///
+/// // Nothing outside of this module makes one.
+/// let permit: Permit<Administer> = Permit { caller: Caller::system("mine"), on: () };
+/// ```
 #[must_use = "a permit is asked for in order to do something"]
 #[derive(Debug)]
 pub struct Permit<A: Action> {
