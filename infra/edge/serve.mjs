@@ -1,14 +1,16 @@
 // Runs the built worker in plain workerd, with Durable Objects on the local disk.
 //
 //   node infra/edge/serve.mjs [--listen 127.0.0.1:8787] [--origin http://127.0.0.1:4000]
-//                             [--state .plue/edge] [--var NAME=VALUE]... [--verbose]
+//                             [--state .plue/edge] [--secrets-dir DIR] [--var NAME=VALUE]... [--verbose]
 //
-// Secrets come from the environment and are never written to disk. When the edge answers, one
-// line of JSON with its address goes to standard output; everything else goes to standard error.
+// Secrets come from the environment, or, where it has none, from files of the coordinator's
+// secrets folder (EDGE_SECRET from `edge-secret`, and so on); they are handed to workerd through
+// its environment and never written. When the edge listens, one line of JSON with its address
+// goes to standard output; everything else goes to standard error.
 
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { generate, readWrangler, SECRETS } from "./workerd.mjs";
@@ -25,6 +27,7 @@ const { values: options } = parseArgs({
     listen: { type: "string", default: "127.0.0.1:8787" },
     origin: { type: "string", default: "http://127.0.0.1:4000" },
     state: { type: "string", default: join(root, ".plue/edge") },
+    "secrets-dir": { type: "string" },
     var: { type: "string", multiple: true, default: [] },
     verbose: { type: "boolean", default: false },
   },
@@ -37,8 +40,15 @@ const workerd = join(root, "node_modules/.bin/workerd");
 
 if (!existsSync(join(build, "index.js"))) fail("the worker is not built; run infra/edge/build.sh");
 if (!existsSync(workerd)) fail("workerd is not installed; run npm ci");
+
+const environment = { PATH: process.env.PATH };
+for (const name of SECRETS) {
+  const file = join(options["secrets-dir"] ?? "", name.toLowerCase().replaceAll("_", "-"));
+  const kept = () => (options["secrets-dir"] && existsSync(file) ? readFileSync(file, "utf8").replace(/\r?\n$/, "") : "");
+  environment[name] = process.env[name] || kept();
+}
 for (const name of ["EDGE_SECRET", "JWT_SECRET"]) {
-  if (!process.env[name]) fail(`${name} is not set: the edge shares it with the coordinator`);
+  if (!environment[name]) fail(`${name} is not set: the edge shares it with the coordinator (or give --secrets-dir)`);
 }
 
 const vars = { CLIENT_ADDRESS: "socket", BEHIND_TLS: "false", ORIGIN_URL: options.origin };
@@ -59,8 +69,6 @@ try {
   fail(error.message);
 }
 
-const environment = { PATH: process.env.PATH };
-for (const name of SECRETS) environment[name] = process.env[name] ?? "";
 const child = spawn(workerd, ["serve", config, "--control-fd=3", ...(options.verbose ? ["--verbose"] : [])], {
   env: environment,
   stdio: ["ignore", 2, 2, "pipe"],

@@ -1,0 +1,187 @@
+//! The gateway's ports on this runtime. What a failing port means is the gateway's to say.
+
+use crate::config::{ConfigError, EdgeConfig};
+use crate::coordinator::Coordinator;
+use crate::memory::Fleeting;
+use crate::objects::limiter::Take;
+use crate::objects::session::Find;
+use crate::objects::{self, ObjectError, Objects};
+use hmac::{Hmac, KeyInit, Mac};
+use http::HeaderMap;
+use plue_contract::credentials::Credential;
+use plue_contract::edge::{Answer, Ask, Event, Notice};
+use plue_contract::seal::{Key, Keyring, Purpose};
+use plue_contract::{SessionId, Who, headers};
+use plue_gateway::{
+    BucketKey, Buckets, Chance, Clock, Credentials, Decision, PortError, Rate, SessionKey, SessionState,
+    Sessions,
+};
+use sha2::Sha256;
+use std::cell::RefCell;
+use worker::Env;
+
+/// How long the isolate believes what the coordinator said of a credential, in milliseconds.
+const CREDENTIAL_MS: u64 = 10_000;
+/// How many credentials an isolate remembers.
+const CREDENTIALS: usize = 4_096;
+/// How many refusals an isolate remembers.
+const REFUSALS: usize = 16_384;
+
+/// The time, in milliseconds since 1970. It stands still between two awaits.
+pub fn now_ms() -> u64 {
+    worker::Date::now().as_millis()
+}
+
+/// One isolate's host.
+pub struct EdgeHost {
+    objects: Objects,
+    coordinator: Coordinator,
+    notices: Keyring,
+    credential_key: Key,
+    /// Whom a credential belonged to, under a keyed hash of it.
+    credentials: RefCell<Fleeting<[u8; 32], Option<Who>>>,
+    /// Refusals that a limiter issued, until they end.
+    refusals: RefCell<Fleeting<(String, u32), Decision>>,
+}
+
+impl EdgeHost {
+    /// A host with empty memories.
+    pub fn new(env: &Env, config: EdgeConfig) -> Result<Self, ConfigError> {
+        let ring = config.keys(Purpose::CredentialCache);
+        Ok(Self {
+            objects: Objects::bind(env)?,
+            coordinator: Coordinator::new(&config),
+            notices: config.keys(Purpose::Notice),
+            credential_key: ring.current().ok_or(ConfigError::NoKey)?.clone(),
+            credentials: RefCell::new(Fleeting::new(CREDENTIALS)),
+            refusals: RefCell::new(Fleeting::new(REFUSALS)),
+        })
+    }
+
+    /// The way to the coordinator.
+    pub fn coordinator(&self) -> &Coordinator {
+        &self.coordinator
+    }
+
+    /// The notice that a request carries, if it is one of the coordinator's.
+    pub fn notice(&self, headers: &HeaderMap) -> Option<Notice> {
+        let sealed = headers.get(headers::NOTICE)?.to_str().ok()?;
+        Notice::open(sealed, &self.notices, now_ms()).ok()
+    }
+
+    /// Does what a believed notice says. Doing it twice is the same as once.
+    pub async fn obey(&self, notice: Notice) -> Result<(), ObjectError> {
+        match notice.event {
+            Event::SessionsRevoked { ids } => {
+                for id in ids {
+                    self.objects.session(&id)?.revoke().await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn credential_hash(&self, credential: &Credential) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.credential_key.bytes())
+            .expect("because HMAC takes a key of any length");
+        let parts: [&str; 3] = match credential {
+            Credential::Token { secret } => ["token", secret, ""],
+            Credential::Password { name, password } => ["password", name, password],
+        };
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> PortError {
+    PortError(error.to_string())
+}
+
+impl Clock for EdgeHost {
+    fn now_ms(&self) -> u64 {
+        now_ms()
+    }
+}
+
+impl Chance for EdgeHost {
+    fn fill(&self, bytes: &mut [u8]) {
+        getrandom::fill(bytes).expect("because the runtime has crypto.getRandomValues");
+    }
+}
+
+impl Buckets for EdgeHost {
+    async fn take(&self, key: &BucketKey, rate: Rate, cost: u32) -> Result<Decision, PortError> {
+        let asked_ms = now_ms();
+        let memory_key = (key.to_string(), cost);
+        let refusal = self.refusals.borrow_mut().get(&memory_key, asked_ms);
+        if let Some((until_ms, refusal)) = refusal {
+            let passed_ms = refusal.retry_after_ms.saturating_sub(until_ms - asked_ms);
+            return Ok(Decision {
+                retry_after_ms: until_ms - asked_ms,
+                reset_ms: refusal.reset_ms.saturating_sub(passed_ms),
+                ..refusal
+            });
+        }
+        let shard = key.shard(objects::LIMITER_SHARDS);
+        let take = Take {
+            key: memory_key.0.clone(),
+            burst: rate.burst,
+            per_ms: rate.per_ms,
+            cost,
+        };
+        let limiter = self.objects.limiter(shard).map_err(failed)?;
+        let decision: Decision = limiter.call(&take).await.map_err(failed)?.into();
+        if !decision.allowed && cost > 0 {
+            // Counted from when the question was sent: never later than the object's own moment.
+            let until_ms = asked_ms.saturating_add(decision.retry_after_ms);
+            let mut refusals = self.refusals.borrow_mut();
+            refusals.put(memory_key, decision, until_ms, asked_ms);
+        }
+        Ok(decision)
+    }
+}
+
+impl Sessions for EdgeHost {
+    async fn find(&self, key: &SessionKey) -> Result<Option<SessionState>, PortError> {
+        let (id, find): (&SessionId, Find) = match key {
+            SessionKey::Cookie(cookie) => (&cookie.id, Find::Cookie(cookie.clone())),
+            SessionKey::Id(id) => (id, Find::Alive(id.clone())),
+        };
+        let session = self.objects.session(id).map_err(failed)?;
+        Ok(session
+            .find(&find)
+            .await
+            .map_err(failed)?
+            .session
+            .map(|facts| SessionState {
+                who: facts.who,
+                session: facts.id,
+                expires_ms: facts.expires_ms,
+                replacement: facts.replacement,
+            }))
+    }
+}
+
+impl Credentials for EdgeHost {
+    async fn introspect(&self, credential: &Credential) -> Result<Option<Who>, PortError> {
+        let hash = self.credential_hash(credential);
+        let asked_ms = now_ms();
+        if let Some((_, who)) = self.credentials.borrow_mut().get(&hash, asked_ms) {
+            return Ok(who);
+        }
+        let ask = Ask::Credential {
+            credential: credential.clone(),
+        };
+        let who = match self.coordinator.ask(ask).await.map_err(failed)? {
+            Answer::Nobody => None,
+            Answer::Holder { who } => Some(who),
+            Answer::Session { .. } => return Err(failed("a session stands behind no bearer credential")),
+        };
+        let mut credentials = self.credentials.borrow_mut();
+        credentials.put(hash, who.clone(), asked_ms + CREDENTIAL_MS, asked_ms);
+        Ok(who)
+    }
+}
