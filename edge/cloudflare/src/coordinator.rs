@@ -7,12 +7,13 @@ use futures_util::future::{Either, select};
 use http::header::{self, HeaderName};
 use plue_contract::edge::{Answer, Ask, INTROSPECT_PATH, Question};
 use plue_contract::seal::{Keyring, Purpose};
-use plue_contract::{Code, Problem};
+use plue_contract::statement::Statement;
+use plue_contract::{Caller, Code, Problem, headers};
 use plue_gateway::Forward;
 use std::pin::pin;
 use std::time::Duration;
 use worker::worker_sys::web_sys;
-use worker::{AbortController, Delay, Fetch, Request, Response, Result};
+use worker::{AbortController, Delay, Fetch, Headers, Request, Response, Result};
 
 /// How long the coordinator may take before its answer begins, where the request's body is small
 /// enough to have arrived by then.
@@ -31,7 +32,7 @@ const LEFT_BEHIND: [HeaderName; 8] = [
     header::TRANSFER_ENCODING,
     header::PROXY_AUTHORIZATION,
 ];
-/// Where the coordinator reads under which name and scheme it was addressed.
+/// Where the coordinator reads by which name the client addressed us.
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Why there is no answer of the coordinator.
@@ -84,6 +85,7 @@ impl CoordinatorError {
 pub struct Coordinator {
     origin: String,
     questions: Keyring,
+    statements: Keyring,
 }
 
 impl Coordinator {
@@ -92,6 +94,7 @@ impl Coordinator {
         Self {
             origin: config.origin.clone(),
             questions: config.keys(Purpose::Introspect),
+            statements: config.keys(Purpose::Caller),
         }
     }
 
@@ -137,16 +140,22 @@ impl Coordinator {
 
     /// Asks whose credential it is.
     pub async fn ask(&self, ask: Ask) -> Result<Answer, CoordinatorError> {
-        let question = Question {
-            iat_ms: now_ms(),
-            ask,
-        };
+        let now_ms = now_ms();
+        let question = Question { iat_ms: now_ms, ask };
         // A credential too long to be asked about is one that nobody was ever given.
         let Some(body) = question.seal(&self.questions) else {
             return Ok(Answer::Nobody);
         };
+        // The statement lets the request through the coordinator's own gateway; the sealed body
+        // is what proves the question.
+        let caller = Caller::system(request_id());
+        let statement = Statement::new(caller, "POST", INTROSPECT_PATH, now_ms).seal(&self.statements);
+        let own = Headers::new();
+        own.set(headers::CALLER, &statement.unwrap_or_default())
+            .map_err(CoordinatorError::Unmade)?;
         let init = web_sys::RequestInit::new();
         init.set_method("POST");
+        init.set_headers(own.as_ref());
         init.set_redirect(web_sys::RequestRedirect::Manual);
         init.set_cache(web_sys::RequestCache::NoStore);
         init.set_body(&body.into());
@@ -163,6 +172,13 @@ impl Coordinator {
         let text = answer.text().await.map_err(CoordinatorError::Unreachable)?;
         serde_json::from_str(&text).map_err(|error| CoordinatorError::Nonsense(error.to_string()))
     }
+}
+
+/// An id for a request of the edge's own.
+fn request_id() -> String {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("because the runtime has crypto.getRandomValues");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Sends a request; one that passes its deadline before the answer begins is broken off.

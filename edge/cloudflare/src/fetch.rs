@@ -6,7 +6,8 @@ use crate::host::EdgeHost;
 use crate::translate;
 use plue_contract::edge::Notice;
 use plue_contract::{Code, Problem};
-use plue_gateway::{Dialect, Gateway, Verdict, refusal};
+use plue_gateway::routes::Dialect;
+use plue_gateway::{Gateway, Verdict, refusal};
 use std::cell::RefCell;
 use std::rc::Rc;
 use worker::{Context, Env, Request, Response, Result, console_error, event};
@@ -30,7 +31,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
     };
     answer.or_else(|error| {
         console_error!("{error}");
-        translate::response(refusal::render(Dialect::Problem, &Problem::internal(), ""))
+        translate::response(refusal::render(Dialect::Plue, &Problem::internal(), ""))
     })
 }
 
@@ -52,7 +53,7 @@ async fn respond(gateway: &Gateway<EdgeHost>, request: Request) -> Result<Respon
             Code::InvalidRequest,
             "The request's method, URL or a header is malformed.",
         );
-        return translate::response(refusal::render(Dialect::Problem, &problem, ""));
+        return translate::response(refusal::render(Dialect::Plue, &problem, ""));
     };
     if let Some(notice) = gateway.host().notice(&parts.headers) {
         return obey(gateway.host(), notice).await;

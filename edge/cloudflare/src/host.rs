@@ -12,10 +12,8 @@ use plue_contract::credentials::Credential;
 use plue_contract::edge::{Answer, Ask, Event, Notice};
 use plue_contract::seal::{Key, Keyring, Purpose};
 use plue_contract::{SessionId, Who, headers};
-use plue_gateway::{
-    BucketKey, Buckets, Chance, Clock, Credentials, Decision, PortError, Rate, SessionKey, SessionState,
-    Sessions,
-};
+use plue_gateway::limits::{BucketKey, Decision, Rate};
+use plue_gateway::{Buckets, Chance, Clock, Credentials, PortError, SessionKey, SessionState, Sessions};
 use sha2::Sha256;
 use std::cell::RefCell;
 use worker::Env;
@@ -96,7 +94,9 @@ impl EdgeHost {
     }
 }
 
+/// A port's failure, logged here, since the gateway only says what it means.
 fn failed(error: impl std::fmt::Display) -> PortError {
+    worker::console_error!("{error}");
     PortError(error.to_string())
 }
 

@@ -3,7 +3,7 @@
 
 use super::{answer, message};
 use crate::host::now_ms;
-use plue_gateway::{Bucket, Decision, Rate};
+use plue_gateway::limits::{Bucket, Decision, Rate};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::time::Duration;
