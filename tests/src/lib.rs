@@ -3,6 +3,7 @@
 //! folder, and ends with the value that holds it. What Plue does is tested in `tests/`, not here.
 #![warn(missing_docs)]
 
+pub mod edge;
 pub mod git;
 pub mod history;
 pub mod http;

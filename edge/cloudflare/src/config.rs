@@ -2,6 +2,7 @@
 
 use plue_contract::seal::{Keyring, Purpose};
 use plue_gateway::{AddressSource, GatewayConfig, Keys, Statements};
+use std::time::Duration;
 use worker::Env;
 
 /// Why the worker cannot run as it is configured.
@@ -32,6 +33,8 @@ pub enum ConfigError {
 pub struct EdgeConfig {
     /// Where the coordinator answers: scheme and authority, without a slash at the end.
     pub origin: String,
+    /// How long the coordinator may take before an answer begins.
+    pub origin_deadline: Duration,
     /// Secrets shared with the coordinator, the current one first.
     edge_secrets: Vec<String>,
     /// Secrets of the coordinator's tokens, the current one first.
@@ -73,6 +76,16 @@ impl EdgeConfig {
         }
         Ok(Self {
             origin: authority(&origin)?,
+            origin_deadline: match text("ORIGIN_DEADLINE_MS").parse() {
+                Ok(ms @ 1..=600_000) => Duration::from_millis(ms),
+                _ => {
+                    return Err(ConfigError::Bad {
+                        name: "ORIGIN_DEADLINE_MS",
+                        value: text("ORIGIN_DEADLINE_MS"),
+                        expected: "milliseconds from 1 to 600000",
+                    });
+                }
+            },
             edge_secrets,
             token_secrets,
             addresses: match text("CLIENT_ADDRESS").as_str() {

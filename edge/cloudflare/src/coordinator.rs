@@ -15,12 +15,6 @@ use std::time::Duration;
 use worker::worker_sys::web_sys;
 use worker::{AbortController, Delay, Fetch, Headers, Request, Response, Result};
 
-/// How long the coordinator may take before its answer begins, where the request's body is small
-/// enough to have arrived by then.
-const HEAD_DEADLINE: Duration = Duration::from_secs(60);
-/// How long a question about a credential may take.
-const ASK_DEADLINE: Duration = Duration::from_secs(10);
-
 /// Headers that concern one connection, or that the runtime writes itself.
 const LEFT_BEHIND: [HeaderName; 8] = [
     header::HOST,
@@ -84,6 +78,9 @@ impl CoordinatorError {
 /// The coordinator, as the edge sees it.
 pub struct Coordinator {
     origin: String,
+    /// How long it may take before its answer begins, where the request's body is small enough to
+    /// have arrived by then.
+    deadline: Duration,
     questions: Keyring,
     statements: Keyring,
 }
@@ -93,6 +90,7 @@ impl Coordinator {
     pub fn new(config: &EdgeConfig) -> Self {
         Self {
             origin: config.origin.clone(),
+            deadline: config.origin_deadline,
             questions: config.keys(Purpose::Introspect),
             statements: config.keys(Purpose::Caller),
         }
@@ -111,7 +109,7 @@ impl Coordinator {
         if outgoing.inner().url() != url {
             return Err(CoordinatorError::Altered(outgoing.inner().url()));
         }
-        let deadline = forward.plan.body_limit_bytes.map(|_| HEAD_DEADLINE);
+        let deadline = forward.plan.body_limit_bytes.map(|_| self.deadline);
         send(outgoing, deadline).await
     }
 
@@ -162,7 +160,7 @@ impl Coordinator {
         let url = format!("{}{INTROSPECT_PATH}", self.origin);
         let request = web_sys::Request::new_with_str_and_init(&url, &init)
             .map_err(|error| CoordinatorError::Unmade(error.into()))?;
-        let mut answer = send(request.into(), Some(ASK_DEADLINE)).await?;
+        let mut answer = send(request.into(), Some(self.deadline)).await?;
         if answer.status_code() != 200 {
             return Err(CoordinatorError::Nonsense(format!(
                 "status {}",
