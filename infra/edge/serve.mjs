@@ -8,7 +8,7 @@
 // its environment and never written. When the edge listens, one line of JSON with its address
 // goes to standard output; everything else goes to standard error.
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -69,7 +69,11 @@ try {
   fail(error.message);
 }
 
-const child = spawn(workerd, ["serve", config, "--control-fd=3", ...(options.verbose ? ["--verbose"] : [])], {
+// Where the system can, workerd is ended with this process, however that ends.
+const tied = process.platform === "linux" && spawnSync("setpriv", ["--version"]).status === 0;
+const command = [workerd, "serve", config, "--control-fd=3", ...(options.verbose ? ["--verbose"] : [])];
+if (tied) command.unshift("setpriv", "--pdeathsig", "KILL");
+const child = spawn(command[0], command.slice(1), {
   env: environment,
   stdio: ["ignore", 2, 2, "pipe"],
 });

@@ -116,19 +116,33 @@ impl Client {
         )
     }
 
-    /// Sends bytes as they are and reads until the server closes the connection.
+    /// Sends bytes as they are and reads until the answer has the length that it says it has, or
+    /// the server closes the connection.
     pub fn raw(&self, request: &[u8]) -> anyhow::Result<Reply> {
         let mut socket = self.connect()?;
         // A server that refuses early may close before it has read everything; its answer still counts.
         let sent = socket.write_all(request);
+        let to_head = request.starts_with(b"HEAD ");
         let mut answer = Vec::new();
-        match socket.read_to_end(&mut answer) {
-            Ok(_) => {}
-            Err(error) if answer.is_empty() => {
-                sent?;
-                return Err(error.into());
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            match socket.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(length) => {
+                    answer.extend_from_slice(&buffer[..length]);
+                    // A full buffer means that more is there; a short one may be the end.
+                    if length < buffer.len()
+                        && let Some(reply) = whole(&answer, to_head)
+                    {
+                        return Ok(reply);
+                    }
+                }
+                Err(error) if answer.is_empty() => {
+                    sent?;
+                    return Err(error.into());
+                }
+                Err(_) => break,
             }
-            Err(_) => {}
         }
         parse(&answer)
     }
@@ -142,36 +156,23 @@ impl Client {
     }
 }
 
+/// The answer, if it says how long it is and all of that is there.
+fn whole(answer: &[u8], to_head: bool) -> Option<Reply> {
+    if to_head {
+        return head(answer).ok().map(|(reply, _)| reply);
+    }
+    let reply = parse(answer).ok()?;
+    let told = reply.header("content-length").is_some() || reply.header("transfer-encoding").is_some();
+    (told || matches!(reply.status, 204 | 304)).then_some(reply)
+}
+
 /// Takes an answer apart; one that is cut short is an error.
 pub fn parse(answer: &[u8]) -> anyhow::Result<Reply> {
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
-    let Some(end) = end else {
-        bail!("no complete answer: {:?}", String::from_utf8_lossy(answer))
-    };
-    let head = std::str::from_utf8(&answer[..end]).context("the head is text")?;
-    let rest = &answer[end + 4..];
-    let mut lines = head.split("\r\n");
-    let status: u16 = lines
-        .next()
-        .and_then(|line| line.split(' ').nth(1))
-        .context("a status line")?
-        .parse()?;
-    if status == 100 {
-        return parse(rest);
-    }
-    let headers: Vec<(String, String)> = lines
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-        .collect();
-    let named = |name: &str| {
-        headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
-    };
-    let body = if named("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
+    let (mut reply, rest) = head(answer)?;
+    let chunked = reply.header("transfer-encoding");
+    reply.body = if chunked.is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
         join_chunks(rest)?
-    } else if let Some(length) = named("content-length") {
+    } else if let Some(length) = reply.header("content-length") {
         let length: usize = length.parse()?;
         rest.get(..length)
             .with_context(|| format!("{} of {length} bytes", rest.len()))?
@@ -179,11 +180,36 @@ pub fn parse(answer: &[u8]) -> anyhow::Result<Reply> {
     } else {
         rest.to_owned()
     };
-    Ok(Reply {
+    Ok(reply)
+}
+
+/// Takes the head of an answer off; what follows it is the second value.
+fn head(answer: &[u8]) -> anyhow::Result<(Reply, &[u8])> {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+    let Some(end) = end else {
+        bail!("no complete answer: {:?}", String::from_utf8_lossy(answer))
+    };
+    let lines = std::str::from_utf8(&answer[..end]).context("the head is text")?;
+    let rest = &answer[end + 4..];
+    let mut lines = lines.split("\r\n");
+    let status: u16 = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .context("a status line")?
+        .parse()?;
+    if status == 100 {
+        return head(rest);
+    }
+    let headers: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let reply = Reply {
         status,
         headers,
-        body,
-    })
+        body: Vec::new(),
+    };
+    Ok((reply, rest))
 }
 
 fn join_chunks(mut rest: &[u8]) -> anyhow::Result<Vec<u8>> {

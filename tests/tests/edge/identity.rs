@@ -168,8 +168,10 @@ fn a_session_is_learned_once_kept_over_a_restart_and_ended_by_a_notice() {
 fn a_session_ends_by_itself() {
     let origin = Origin::start();
     let cookie = SessionCookie::value(&session_id(), &[1; 32]);
-    origin.session(&cookie, facts(now_ms() + 2_000));
     let edge = start(&origin);
+    edge.client().get("/api/repos").unwrap();
+    origin.seen();
+    origin.session(&cookie, facts(now_ms() + 2_000));
     let who = || {
         with_cookie(&edge, &cookie).get("/api/repos").unwrap();
         origin.only().who()
