@@ -536,7 +536,7 @@ pub(crate) async fn with_password(
     Ok(row.filter(|row| holds && !row.is_disabled))
 }
 
-/// Whose SSH key it is whose signature was verified: an account's.
+/// Whose SSH key it is whose signature was verified: an account's, or a repository's.
 pub async fn by_ssh_fingerprint(forge: &Forge, fingerprint: &str, now_ms: i64) -> Result<Option<Who>, Error> {
     crate::ssh_keys::authenticate(forge, fingerprint, now_ms).await
 }

@@ -4,10 +4,9 @@ use crate::access::Permit;
 use crate::access::accounts::{Administer, ReadSelf, WriteSelf};
 use crate::accounts::{self, check_label};
 use crate::{Error, Forge};
-use plue_contract::{AccountId, AccountName, SshKeyId, Via, Who};
-use plue_contract::{Scope, Scopes};
+use plue_contract::{AccountId, AccountName, DeployKeyId, RepoId, Scope, Scopes, SshKeyId, Via, Who};
 use plue_store::ssh_keys::{self as rows, SshKeyRow};
-use plue_store::{Tx, accounts::AccountRow};
+use plue_store::{StoreError, Tx};
 use ssh_key::HashAlg;
 use ssh_key::public::KeyData;
 
@@ -213,12 +212,9 @@ async fn insert(tx: &mut Tx<'_>, owner: AccountId, new: &Checked, now_ms: i64) -
             "an account has at most {MAX_KEYS} SSH keys; delete one first"
         )));
     }
-    if !rows::claim_fingerprint(tx, key.fingerprint()).await? {
-        return Err(Error::conflict(
-            "publicKey",
-            "this key is in use already, by an account or a repository; a key opens one of them: make another with `ssh-keygen -t ed25519`",
-        ));
-    }
+    rows::claim_fingerprint(tx, key.fingerprint())
+        .await
+        .map_err(taken)?;
     let mut row = SshKeyRow {
         id: SshKeyId(0),
         account_id: owner,
@@ -231,6 +227,16 @@ async fn insert(tx: &mut Tx<'_>, owner: AccountId, new: &Checked, now_ms: i64) -
     };
     row.id = rows::insert(tx, &row).await?;
     Ok(row.into())
+}
+
+fn taken(error: StoreError) -> Error {
+    if error.is_unique("ssh_key_fingerprints__fingerprint") {
+        return Error::conflict(
+            "publicKey",
+            "this key is in use already, by an account or a repository; a key opens one of them: make another with `ssh-keygen -t ed25519`",
+        );
+    }
+    error.into()
 }
 
 /// The caller's keys, the youngest first.
@@ -260,36 +266,61 @@ pub async fn delete(
         .await
 }
 
-/// Whose key it is whose signature was verified; none where nobody has it or its owner is
-/// disabled.
+/// Whose key it is whose signature was verified: an account's, or a repository's; none where
+/// nobody has it, its owner is disabled or its repository deleted.
 pub async fn authenticate(forge: &Forge, fingerprint: &str, now_ms: i64) -> Result<Option<Who>, Error> {
     let mut conn = forge.store().read().await?;
-    let Some(key) = rows::by_fingerprint(&mut conn, fingerprint).await? else {
-        return Ok(None);
-    };
-    let owner = plue_store::accounts::by_id(&mut conn, key.account_id).await?;
+    if let Some(key) = rows::by_fingerprint(&mut conn, fingerprint).await? {
+        let owner = plue_store::accounts::by_id(&mut conn, key.account_id).await?;
+        drop(conn);
+        let Some(owner) = owner.filter(|owner| !owner.is_disabled) else {
+            return Ok(None);
+        };
+        if is_note_due(key.last_used_at_ms, now_ms) {
+            let noted = forge
+                .store()
+                .in_tx("ssh_keys.note_use", |tx| {
+                    Box::pin(rows::set_last_used(tx, key.id, now_ms))
+                })
+                .await;
+            warn_unless(noted);
+        }
+        return Ok(Some(accounts::who(
+            &owner,
+            Via::SshKey(key.id),
+            Scopes::of([Scope::Repo]),
+            None,
+        )));
+    }
+    let found = plue_store::collaborators::deploy_key_by_fingerprint(&mut conn, fingerprint).await?;
     drop(conn);
-    let Some(owner) = owner.filter(|owner: &AccountRow| !owner.is_disabled) else {
+    let Some((id, repository, _, _, _, writes, _, last_used_at_ms)) = found else {
         return Ok(None);
     };
-    if key
-        .last_used_at_ms
-        .is_none_or(|last| now_ms - last >= USE_NOTE_MS)
-    {
+    let id = DeployKeyId(id);
+    if is_note_due(last_used_at_ms, now_ms) {
         let noted = forge
             .store()
-            .in_tx("ssh_keys.note_use", |tx| {
-                Box::pin(rows::set_last_used(tx, key.id, now_ms))
+            .in_tx("deploy_keys.note_use", |tx| {
+                Box::pin(plue_store::collaborators::touch_deploy_key(tx, id, now_ms))
             })
             .await;
-        if let Err(error) = noted {
-            tracing::warn!(%error, key = %key.id, "the use of an SSH key could not be noted");
-        }
+        warn_unless(noted);
     }
-    Ok(Some(accounts::who(
-        &owner,
-        Via::SshKey(key.id),
-        Scopes::of([Scope::Repo]),
-        None,
-    )))
+    Ok(Some(Who::DeployKey {
+        id,
+        repository: RepoId(repository),
+        write: writes != 0,
+    }))
+}
+
+fn is_note_due(last_used_at_ms: Option<i64>, now_ms: i64) -> bool {
+    last_used_at_ms.is_none_or(|last| now_ms - last >= USE_NOTE_MS)
+}
+
+/// The note is worth less than the answer: without it the caller still gets in.
+fn warn_unless(noted: Result<(), StoreError>) {
+    if let Err(error) = noted {
+        tracing::warn!(%error, "the use of an SSH key could not be noted");
+    }
 }

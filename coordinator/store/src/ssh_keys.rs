@@ -51,16 +51,17 @@ macro_rules! select {
     };
 }
 
-/// Takes a fingerprint for one key of one account or repository; says whether it was free.
-pub async fn claim_fingerprint(tx: &mut Tx<'_>, fingerprint: &str) -> Result<bool, StoreError> {
-    let claimed = query(
+/// Takes a fingerprint for one key of one account or repository. One that is taken is
+/// [`StoreError::Unique`] (`ssh_key_fingerprints__fingerprint`).
+pub async fn claim_fingerprint(tx: &mut Tx<'_>, fingerprint: &str) -> Result<(), StoreError> {
+    query(
         "ssh_key_fingerprints.claim",
-        "INSERT INTO ssh_key_fingerprints (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING",
+        "INSERT INTO ssh_key_fingerprints (fingerprint) VALUES ($1)",
     )
     .bind(fingerprint)
     .execute(tx)
     .await?;
-    Ok(claimed == 1)
+    Ok(())
 }
 
 /// Gives a fingerprint back.

@@ -12,7 +12,7 @@ use plue_contract::{AccountName, Caller, Scopes, Via, Who};
 use plue_forge::access::accounts::{Administer, ReadSelf, WriteSelf};
 use plue_forge::access::{self, Permit};
 use plue_forge::accounts::{Account, NewAccount};
-use plue_forge::{Error, Forge, Parts, PasswordSettings};
+use plue_forge::{Error, Forge, GitSettings, LocalGit, Parts, PasswordSettings};
 use plue_store::Store;
 
 /// A moment; tests add to it.
@@ -31,11 +31,17 @@ struct House {
 async fn in_both_houses(mut test: impl AsyncFnMut(House)) {
     plue_store::testing::on_both_engines(async |store| {
         let folder = tempfile::tempdir().expect("a folder");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let git = plue_git::Git::locate(&path)
+            .await
+            .expect("git is needed to run this test");
+        let git = LocalGit::open(git, GitSettings::new(folder.path().join("cache"))).expect("a cache");
         let parts = Parts {
             store: store.clone(),
             blobs: Blobs::directory(&folder.path().join("blobs"))
                 .await
                 .expect("a directory"),
+            git,
             chance: |bytes| getrandom::fill(bytes).expect("randomness"),
             passwords: PasswordSettings {
                 memory_kib: 8,

@@ -1,6 +1,8 @@
 use super::*;
 use plue_contract::SshKeyId;
 use plue_forge::accounts::{by_ssh_fingerprint, set_disabled};
+use plue_forge::collaborators;
+use plue_forge::repositories::NewRepository;
 use plue_forge::ssh_keys::{self, NewSshKey, PublicKey};
 use std::path::Path;
 use std::process::Command;
@@ -176,14 +178,46 @@ async fn a_repositorys_key_and_an_accounts_key_are_not_the_same() {
     in_both_houses(async |house| {
         let ada = house.account("ada").await;
         let me = house.signed_in(&ada).await;
-        // As a deploy key claims it.
-        let claimed = house
-            .store
-            .in_tx("test.claim", |tx| {
-                Box::pin(plue_store::ssh_keys::claim_fingerprint(tx, fingerprint))
+        let owner = access::repositories::create_under(&house.forge, &me, &ada.name, NOW)
+            .await
+            .expect("her own");
+        let new = NewRepository {
+            name: "engine".parse().expect("a name"),
+            description: String::new(),
+            private: true,
+            object_format: plue_git::ObjectFormat::Sha1,
+            default_bookmark: None,
+        };
+        let engine = plue_forge::repositories::create(&house.forge, owner, new, NOW)
+            .await
+            .expect("a repository");
+        let administer = async || {
+            let path = &engine.path();
+            access::repositories::administer(&house.forge, &me, path, NOW)
+                .await
+                .expect("her own")
+        };
+        let add = async |line: &str| {
+            collaborators::add_deploy_key(&house.forge, administer().await, "robot", line, false, NOW).await
+        };
+        let key = add(line).await.expect("a deploy key");
+        let whose = async || {
+            by_ssh_fingerprint(&house.forge, fingerprint, NOW)
+                .await
+                .expect("an answer")
+        };
+        assert_eq!(
+            whose().await,
+            Some(Who::DeployKey {
+                id: key.id,
+                repository: engine.id,
+                write: false
             })
-            .await;
-        assert!(claimed.expect("a claim"));
+        );
+        let keys = collaborators::deploy_keys(&house.forge, administer().await)
+            .await
+            .expect("a list");
+        assert_eq!(keys[0].last_used_at_ms, Some(NOW));
         let new = NewSshKey {
             name: "k".into(),
             public_key: line.clone(),
@@ -196,6 +230,22 @@ async fn a_repositorys_key_and_an_accounts_key_are_not_the_same() {
                 ..
             })
         ));
+
+        collaborators::remove_deploy_key(&house.forge, administer().await, key.id)
+            .await
+            .expect("removed");
+        assert_eq!(whose().await, None);
+        let new = NewSshKey {
+            name: "k".into(),
+            public_key: line.clone(),
+        };
+        ssh_keys::add(&house.forge, house.write_self(&me).await, new, NOW)
+            .await
+            .expect("free again");
+        assert!(
+            matches!(add(line).await, Err(Error::Conflict { .. })),
+            "and taken, the other way round"
+        );
     })
     .await;
 }
