@@ -1,5 +1,6 @@
 //! The real `plue serve`, from its binary, on ports that the system picks.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -186,6 +187,26 @@ impl Plue {
     pub fn user(&self, name: &str, scopes: &str) -> anyhow::Result<String> {
         self.admin(&["user", "create", name])?;
         self.token(name, scopes)
+    }
+
+    /// Makes an account that signs in with a password.
+    pub fn user_with_password(&self, name: &str, password: &str) -> anyhow::Result<()> {
+        let mut command = self.settings.command()?;
+        command.args(["admin", "--json", "--data-dir"]).arg(self.data());
+        command.args(["user", "create", name, "--password-stdin"]);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        writeln!(child.stdin.take().context("the input was piped")?, "{password}")?;
+        let output = child.wait_with_output()?;
+        ensure!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
     }
 
     /// Makes one more token for an account.

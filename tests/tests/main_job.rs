@@ -2,6 +2,7 @@
 //! it is still there after a restart.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails where it stands")]
 
+use plue_tests::edge;
 use plue_tests::git::Home;
 use plue_tests::history::{History, count_commits};
 use plue_tests::serve::Plue;
@@ -126,35 +127,8 @@ fn every_spelling_of_a_repository_leads_to_it() {
 #[test]
 fn a_password_works_where_a_token_does() {
     let plue = Plue::start().unwrap();
-    let data = plue.data();
+    plue.user_with_password("ada", "correct horse battery").unwrap();
     let home = Home::new().unwrap();
-    let made = {
-        use std::io::Write as _;
-        let mut child = home
-            .command(plue_tests::serve::binary("plue").unwrap().to_str().unwrap())
-            .args([
-                "admin",
-                "--data-dir",
-                data.to_str().unwrap(),
-                "--json",
-                "user",
-                "create",
-                "ada",
-                "--password-stdin",
-            ])
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(b"correct horse battery\n")
-            .unwrap();
-        child.wait_with_output().unwrap()
-    };
-    assert!(made.status.success());
     let work = home.small_repository("work").unwrap();
     home.remember(plue.http(), "ada", "correct%20horse%20battery")
         .unwrap();
@@ -166,4 +140,26 @@ fn a_password_works_where_a_token_does() {
         .try_git(&work, &["ls-remote", &plue.url("ada/engine")])
         .unwrap();
     assert!(!refused.ok);
+}
+
+#[test]
+fn the_same_goes_through_the_worker_in_workerd() {
+    let plue = Plue::start().unwrap();
+    let (home, token) = plue.newcomer("ada").unwrap();
+    let edge = edge::Settings::new(plue.http())
+        .unwrap()
+        .secrets_of(&plue.data())
+        .unwrap()
+        .start()
+        .unwrap();
+    home.remember(edge.url(), "ada", &token).unwrap();
+    let original = History::of(20_000).make(&home, "original.git").unwrap();
+    let address = format!("{}/ada/engine.git", edge.url());
+    home.git(&original, &["push", "-q", "--mirror", &address])
+        .unwrap();
+    clone_and_compare(&home, &address, "over-the-edge.git", &original);
+    clone_and_compare(&home, &plue.url("ada/engine"), "over-http.git", &original);
+    clone_and_compare(&home, "ssh://plue/ada/engine.git", "over-ssh.git", &original);
+    edge.stop().unwrap();
+    plue.stop().unwrap();
 }
