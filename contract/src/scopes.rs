@@ -1,5 +1,6 @@
 //! What a token may be used for.
 
+use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -145,14 +146,47 @@ impl Serialize for Scopes {
     }
 }
 
+impl<'de> Deserialize<'de> for Scope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Word;
+
+        impl Visitor<'_> for Word {
+            type Value = Scope;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a scope")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Scope, E> {
+                word.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Word)
+    }
+}
+
 impl<'de> Deserialize<'de> for Scopes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Vec::<String>::deserialize(deserializer)?
-            .iter()
-            .map(|word| word.parse())
-            .collect::<Result<Vec<Scope>, _>>()
-            .map(Self::of)
-            .map_err(serde::de::Error::custom)
+        struct Words;
+
+        impl<'de> Visitor<'de> for Words {
+            type Value = Scopes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of scopes")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut words: A) -> Result<Scopes, A::Error> {
+                let mut set = Scopes::NONE;
+                while let Some(scope) = words.next_element::<Scope>()? {
+                    set.0 |= scope.bit();
+                }
+                Ok(set)
+            }
+        }
+
+        deserializer.deserialize_seq(Words)
     }
 }
 
@@ -178,5 +212,11 @@ mod tests {
         assert_eq!(set.to_string(), "repo,user:read");
         assert_eq!("repo,root".parse::<Scopes>(), Err(UnknownScope("root".into())));
         assert_eq!("".parse::<Scopes>(), Ok(Scopes::NONE));
+        let json = r#"["repo","user:read"]"#;
+        assert_eq!(serde_json::to_string(&set).expect("JSON"), json);
+        assert_eq!(serde_json::from_str::<Scopes>(json).expect("scopes"), set);
+        for bad in [r#"["root"]"#, r#""repo""#, "[1]", "null"] {
+            assert!(serde_json::from_str::<Scopes>(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -9,7 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use plue_contract::seal::{Key, Keyring};
 use plue_contract::{AccountId, AccountName, Scopes, SessionId};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
 use std::borrow::Cow;
 
@@ -52,8 +53,7 @@ struct Wire<'a> {
     iss: Cow<'a, str>,
     #[serde(borrow)]
     aud: Cow<'a, str>,
-    #[serde(borrow)]
-    sub: Cow<'a, str>,
+    sub: Subject,
     #[serde(borrow)]
     sid: Cow<'a, str>,
     #[serde(borrow)]
@@ -68,6 +68,35 @@ struct Wire<'a> {
         skip_serializing_if = "Option::is_none"
     )]
     nbf: Option<u64>,
+}
+
+/// An account's id, as text.
+struct Subject(AccountId);
+
+impl Serialize for Subject {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Subject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = Subject;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an account's id, as text")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Subject, E> {
+                text.parse().map(Subject).map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Text)
+    }
 }
 
 /// A member that may be absent, and if it is there, must be a number: `null` is not one.
@@ -154,11 +183,10 @@ impl Signer {
 
     /// The token for some claims.
     pub fn sign(&self, claims: &Claims) -> String {
-        let sub = claims.sub.to_string();
         let wire = Wire {
             iss: Cow::Borrowed(&claims.iss),
             aud: Cow::Borrowed(&claims.aud),
-            sub: Cow::Borrowed(&sub),
+            sub: Subject(claims.sub),
             sid: Cow::Borrowed(&claims.sid.0),
             name: Cow::Borrowed(claims.name.as_str()),
             admin: claims.admin,
@@ -167,7 +195,8 @@ impl Signer {
             exp: claims.exp,
             nbf: claims.nbf,
         };
-        let payload = serde_json::to_vec(&wire).expect("because the claims are texts and numbers");
+        let mut payload = Vec::with_capacity(384);
+        serde_json::to_writer(&mut payload, &wire).expect("because the claims are texts and numbers");
         let mut token = String::with_capacity(self.key.header.len() + payload.len() * 4 / 3 + 48);
         token.push_str(&self.key.header);
         URL_SAFE_NO_PAD.encode_string(&payload, &mut token);
@@ -237,7 +266,7 @@ impl Verifier {
             return Err(JwtError::Claims);
         }
         Ok(Claims {
-            sub: wire.sub.parse().map_err(|_| JwtError::Claims)?,
+            sub: wire.sub.0,
             sid: SessionId(wire.sid.into_owned()),
             name: wire.name.parse().map_err(|_| JwtError::Claims)?,
             admin: wire.admin,
