@@ -28,8 +28,9 @@ pub struct BridgeStatement {
     pub iat_ms: u64,
     /// The connection, as the bridge numbers it; it becomes part of the request id.
     pub connection_id: String,
-    /// The OpenSSH fingerprint (`SHA256:…`) of the key whose signature was verified; none for an
-    /// anonymous connection.
+    /// The OpenSSH fingerprint (`SHA256:…`) of a key: of one that was offered or has signed, where
+    /// the bridge asks whose it is; only of one whose signature was verified, where it runs a
+    /// command. None for an anonymous connection.
     pub fingerprint: Option<String>,
     /// The client's own address.
     pub address: IpAddr,
