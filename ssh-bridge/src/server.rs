@@ -27,6 +27,9 @@ use tokio_util::task::TaskTracker;
 const MAX_FAREWELLS: usize = 64;
 /// How long a client may take to close its side after it was told to leave.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a client has to read the end of its last command before it is told to leave, which
+/// makes OpenSSH forget what it has not shown yet.
+const LAST_READ_MS: u64 = 1_000;
 /// How often a connection that should go is looked at.
 const GOING_TICK: Duration = Duration::from_millis(100);
 /// How often an open connection is looked at, at most and at least.
@@ -281,7 +284,8 @@ async fn watch<B: Backend>(
 
 fn overdue<B: Backend>(door: &Door<B>, progress: &Progress, began: Instant, moved: Instant) -> Option<Going> {
     let config = &door.config;
-    if door.closing.is_cancelled() && progress.commands() == 0 {
+    let unused_ms = door.now_ms().saturating_sub(progress.used_ms());
+    if door.closing.is_cancelled() && progress.commands() == 0 && unused_ms >= LAST_READ_MS {
         return Some(Going::Told(
             Disconnect::ByApplication,
             "The forge is being restarted; please try again in a minute.",
@@ -297,13 +301,11 @@ fn overdue<B: Backend>(door: &Door<B>, progress: &Progress, began: Instant, move
             ))
         }
         Phase::Open if moved.elapsed() >= config.idle_timeout => Some(Going::Cut),
-        Phase::Open if progress.commands() == 0 => {
-            let idle_ms = door.now_ms().saturating_sub(progress.used_ms());
-            (u128::from(idle_ms) >= config.idle_timeout.as_millis()).then_some(Going::Told(
+        Phase::Open if progress.commands() == 0 => (u128::from(unused_ms) >= config.idle_timeout.as_millis())
+            .then_some(Going::Told(
                 Disconnect::ByApplication,
                 "The connection was idle for too long.",
-            ))
-        }
+            )),
         Phase::Open => None,
     }
 }

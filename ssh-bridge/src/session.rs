@@ -141,10 +141,20 @@ pub(crate) struct Client<B: Backend> {
     connection: Connection,
     progress: Arc<Progress>,
     valve: Arc<Valve>,
-    /// The key whose signature was verified in the attempt that succeeded; never one that was
-    /// merely shown.
-    fingerprint: Option<String>,
+    standing: Standing,
     channels: HashMap<ChannelId, ChannelState>,
+}
+
+/// Whom the client proved to be in the attempt that succeeded.
+enum Standing {
+    /// Nobody: it came in without a key, or has not come in at all.
+    Nobody,
+    /// The holder of the key with this fingerprint, whose signature was verified; never one that
+    /// was merely shown.
+    Key(String),
+    /// The holder of some key, whom nobody could be asked about: its commands are answered with
+    /// this reason, because a client that is turned away shows no reason.
+    Unavailable(String),
 }
 
 enum ChannelState {
@@ -153,10 +163,10 @@ enum ChannelState {
         writer: ChannelWriteHalf<Msg>,
         git_protocol: Option<String>,
     },
-    /// A command runs, and ends with this value.
+    /// A command runs, and is stopped when this value is dropped.
     Running {
         feed: Feed,
-        _command: AbortOnDropHandle<()>,
+        command: AbortOnDropHandle<()>,
     },
 }
 
@@ -172,7 +182,7 @@ impl<B: Backend> Client<B> {
             connection,
             progress,
             valve,
-            fingerprint: None,
+            standing: Standing::Nobody,
             channels: HashMap::new(),
         }
     }
@@ -194,20 +204,15 @@ impl<B: Backend> Client<B> {
         self.refuse("wrong_user")
     }
 
-    /// Asks whether somebody has this key; refuses where nobody can be asked.
-    async fn is_known(&self, fingerprint: &str) -> bool {
+    /// Asks whether somebody has this key.
+    async fn is_known(&self, fingerprint: &str) -> Result<bool, BackendError> {
         let asked = self.door.backend.identify(&self.connection, fingerprint);
         let answer = tokio::time::timeout(IDENTIFY_TIMEOUT, asked).await;
-        match answer.unwrap_or(Err(BackendError::Unreachable)) {
-            Ok(identity) => identity.known,
-            Err(error) => {
-                log(&self.connection, "identify", &error);
-                metrics::counter!("plue_ssh_auth_total", "result" => "unavailable").increment(1);
-                self.progress
-                    .disconnect(Disconnect::ServiceNotAvailable, &error.to_string());
-                false
-            }
+        let answer = answer.unwrap_or(Err(BackendError::Unreachable));
+        if let Err(error) = &answer {
+            log(&self.connection, "identify", error);
         }
+        answer.map(|identity| identity.known)
     }
 
     /// Begins the channel's one command; none is a shell request.
@@ -217,17 +222,29 @@ impl<B: Backend> Client<B> {
         command: Option<&[u8]>,
         session: &mut Session,
     ) -> Result<(), russh::Error> {
-        let Some(ChannelState::Open { writer, git_protocol }) = self.channels.remove(&id) else {
-            return session.channel_failure(id);
+        let (writer, git_protocol) = match self.channels.remove(&id) {
+            Some(ChannelState::Open { writer, git_protocol }) => (writer, git_protocol),
+            busy => {
+                self.channels.extend(busy.map(|state| (id, state)));
+                return session.channel_failure(id);
+            }
         };
         session.channel_success(id)?;
-        let refused = match command {
-            Some(line) if line.len() > MAX_COMMAND_BYTES => Some("The command line is too long."),
-            Some(line) if std::str::from_utf8(line).is_err() => Some("The command line is not UTF-8."),
+        let refused = match (&self.standing, command) {
+            (Standing::Unavailable(text), _) => Some(text.clone()),
+            (_, Some(line)) if line.len() > MAX_COMMAND_BYTES => {
+                Some("The command line is too long.".to_owned())
+            }
+            (_, Some(line)) if std::str::from_utf8(line).is_err() => {
+                Some("The command line is not UTF-8.".to_owned())
+            }
             _ => None,
         };
         let exec = Exec {
-            fingerprint: self.fingerprint.clone(),
+            fingerprint: match &self.standing {
+                Standing::Key(fingerprint) => Some(fingerprint.clone()),
+                Standing::Nobody | Standing::Unavailable(_) => None,
+            },
             command: command.map(|line| String::from_utf8_lossy(line).into_owned()),
             git_protocol,
         };
@@ -253,8 +270,8 @@ impl<B: Backend> Client<B> {
                 tracing::debug!(connection = connection.id, "the client did not read the end");
             }
         });
-        let _command = AbortOnDropHandle::new(command);
-        self.channels.insert(id, ChannelState::Running { feed, _command });
+        let command = AbortOnDropHandle::new(command);
+        self.channels.insert(id, ChannelState::Running { feed, command });
         Ok(())
     }
 }
@@ -272,7 +289,7 @@ fn kind(command: Option<&str>) -> &'static str {
 
 /// Why a command has no exit status of its own.
 enum Failure {
-    Refused(&'static str),
+    Refused(String),
     Backend(BackendError),
 }
 
@@ -314,7 +331,7 @@ async fn carry(mut pieces: mpsc::Receiver<Piece>, writer: &ChannelWriteHalf<Msg>
 async fn finish(connection: &Connection, writer: &ChannelWriteHalf<Msg>, result: Result<u32, Failure>) {
     let (text, status) = match result {
         Ok(status) => (None, status),
-        Err(Failure::Refused(text)) => (Some(text.to_owned()), EXIT_FAILED),
+        Err(Failure::Refused(text)) => (Some(text), EXIT_FAILED),
         Err(Failure::Backend(error)) => {
             log(connection, "exec", &error);
             (Some(error.to_string()), EXIT_FAILED)
@@ -383,7 +400,7 @@ impl<B: Backend> russh::server::Handler for Client<B> {
     }
 
     async fn auth_none(&mut self, user: &str) -> Result<Auth, russh::Error> {
-        self.fingerprint = None;
+        self.standing = Standing::Nobody;
         Ok(match user {
             // Every client asks this first, to learn which methods there are.
             USER => Auth::reject(),
@@ -396,7 +413,7 @@ impl<B: Backend> russh::server::Handler for Client<B> {
     }
 
     async fn auth_password(&mut self, user: &str, _: &str) -> Result<Auth, russh::Error> {
-        self.fingerprint = None;
+        self.standing = Standing::Nobody;
         Ok(if user == USER {
             self.refuse("password")
         } else {
@@ -409,30 +426,43 @@ impl<B: Backend> russh::server::Handler for Client<B> {
         user: &str,
         offer: PublicKeyOffer<'_>,
     ) -> Result<Auth, russh::Error> {
-        self.fingerprint = None;
+        self.standing = Standing::Nobody;
         if user != USER {
             return Ok(self.wrong_user(user));
         }
-        // Only a hint that spares the client a signature; nothing is remembered of it.
-        if is_accepted(offer.algorithm) && self.is_known(&fingerprint(offer.public_key)).await {
-            return Ok(Auth::Accept);
+        if !is_accepted(offer.algorithm) {
+            return Ok(self.refuse("unknown_key"));
         }
-        Ok(self.refuse("unknown_key"))
+        // Only a hint that spares the client a signature; nothing is remembered of it.
+        Ok(match self.is_known(&fingerprint(offer.public_key)).await {
+            Ok(true) | Err(_) => Auth::Accept,
+            Ok(false) => self.refuse("unknown_key"),
+        })
     }
 
     async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
-        self.fingerprint = None;
+        self.standing = Standing::Nobody;
         if user != USER {
             return Ok(self.wrong_user(user));
         }
-        let fingerprint = fingerprint(key.public_key);
-        if !is_accepted(key.algorithm) || !self.is_known(&fingerprint).await {
+        if !is_accepted(key.algorithm) {
             return Ok(self.refuse("unknown_key"));
         }
-        metrics::counter!("plue_ssh_auth_total", "result" => "accepted").increment(1);
-        self.door.guard.succeeded(self.connection.address);
-        tracing::debug!(connection = self.connection.id, fingerprint, "signed in");
-        self.fingerprint = Some(fingerprint);
+        let fingerprint = fingerprint(key.public_key);
+        let result = match self.is_known(&fingerprint).await {
+            Ok(false) => return Ok(self.refuse("unknown_key")),
+            Ok(true) => {
+                self.door.guard.succeeded(self.connection.address);
+                tracing::debug!(connection = self.connection.id, fingerprint, "signed in");
+                self.standing = Standing::Key(fingerprint);
+                "accepted"
+            }
+            Err(error) => {
+                self.standing = Standing::Unavailable(error.to_string());
+                "unavailable"
+            }
+        };
+        metrics::counter!("plue_ssh_auth_total", "result" => result).increment(1);
         Ok(Auth::Accept)
     }
 
@@ -448,6 +478,11 @@ impl<B: Backend> russh::server::Handler for Client<B> {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
+        // The library does not tell of the client's half of a close that the door began.
+        self.channels.retain(|_, state| match state {
+            ChannelState::Open { .. } => true,
+            ChannelState::Running { command, .. } => !command.is_finished(),
+        });
         if self.door.closing.is_cancelled() || self.channels.len() >= self.door.config.max_channels {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
