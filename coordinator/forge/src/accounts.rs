@@ -8,6 +8,7 @@ use plue_contract::credentials::secret_hash;
 use plue_contract::{AccountId, AccountName, RepoId, Scopes, SessionId, Via, Who};
 use plue_store::accounts::{self as rows, AccountRow, NewAccountRow};
 use plue_store::{StoreError, Tx};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 /// The account that a first start makes.
@@ -330,6 +331,17 @@ pub async fn search(forge: &Forge, text: &str) -> Result<Vec<Account>, Error> {
     Ok(found.into_iter().map(Account::from).collect())
 }
 
+/// How many public repositories each of these accounts has; those that have none are left out.
+/// For lists of at most a page.
+pub async fn public_repositories(
+    forge: &Forge,
+    accounts: &[Account],
+) -> Result<HashMap<AccountId, i64>, Error> {
+    let owners: Vec<_> = accounts.iter().map(|account| account.id).collect();
+    let counts = rows::count_public_repositories(&mut forge.store().read().await?, &owners).await?;
+    Ok(counts.into_iter().collect())
+}
+
 /// Changes the caller's profile.
 pub async fn update_profile(
     forge: &Forge,
@@ -435,7 +447,8 @@ async fn require_an_admin(tx: &mut Tx<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Changes the caller's password; the present one is asked for where there is one. Ends the
+/// Changes the caller's password; the present one is asked for where there is one. Needs a
+/// session: a password opens everything, and a token may have been made to open less. Ends the
 /// account's other sessions, which are answered.
 pub async fn set_password(
     forge: &Forge,
@@ -444,6 +457,16 @@ pub async fn set_password(
     new: &str,
     now_ms: i64,
 ) -> Result<Vec<SessionId>, Error> {
+    let Who::Account {
+        via: Via::Session(session) | Via::Jwt(session),
+        ..
+    } = &permit.caller().who
+    else {
+        return Err(Error::Forbidden(
+            "sign in with a browser to change the password".to_owned(),
+        ));
+    };
+    let session = &session.clone();
     let before = rows::by_id(&mut forge.store().read().await?, permit.on().id).await?;
     let before = &before.ok_or(Error::Unauthenticated)?.password_hash;
     if before.is_some() {
@@ -472,14 +495,7 @@ pub async fn set_password(
                     ));
                 }
                 rows::set_password(tx, id, hash, now_ms).await?;
-                let save = match &permit.caller().who {
-                    Who::Account {
-                        via: Via::Session(session) | Via::Jwt(session),
-                        ..
-                    } => Some(session),
-                    _ => None,
-                };
-                Ok(plue_store::sessions::delete_all(tx, id, save).await?)
+                Ok(plue_store::sessions::delete_all(tx, id, Some(session)).await?)
             })
         })
         .await

@@ -1,7 +1,7 @@
 //! SSH keys of accounts, and what a public key must be like to open anything here.
 
-use crate::access::Permit;
 use crate::access::accounts::{Administer, ReadSelf, WriteSelf};
+use crate::access::{Permit, require_scope};
 use crate::accounts::{self, check_label};
 use crate::{Error, Forge};
 use plue_contract::{AccountId, AccountName, DeployKeyId, RepoId, Scope, Scopes, SshKeyId, Via, Who};
@@ -146,7 +146,8 @@ pub struct NewSshKey {
     pub public_key: String,
 }
 
-/// Adds a key to the caller's account.
+/// Adds a key to the caller's account. A key opens all of the account's repositories, so the
+/// caller's own credential must too.
 pub async fn add(
     forge: &Forge,
     permit: Permit<WriteSelf>,
@@ -154,6 +155,18 @@ pub async fn add(
     now_ms: i64,
 ) -> Result<SshKey, Error> {
     let (permit, new) = (&permit, &checked(new)?);
+    require_scope(permit.caller(), Scope::Repo)?;
+    if matches!(
+        &permit.caller().who,
+        Who::Account {
+            repositories: Some(_),
+            ..
+        }
+    ) {
+        return Err(Error::Forbidden(
+            "a token that is bound to repositories adds no SSH keys".to_owned(),
+        ));
+    }
     forge
         .store()
         .in_tx("ssh_keys.add", |tx| {

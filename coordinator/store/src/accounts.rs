@@ -1,6 +1,6 @@
 //! Accounts and the links that sign one in once: `accounts`, `signin_links`.
 
-use crate::{AnyRow, Conn, Engine, FromRow, Row, StoreError, Tx, query};
+use crate::{AnyRow, Conn, Engine, FromRow, Row, StoreError, Tx, query, query_built};
 use plue_contract::{AccountId, AccountName, Via};
 
 /// A row of `accounts`.
@@ -274,6 +274,33 @@ pub async fn search(conn: &mut Conn, text: &str, limit: i64) -> Result<Vec<Accou
     .bind(limit)
     .all(conn)
     .await
+}
+
+/// How many public repositories each of these accounts has; those that have none are left out.
+pub async fn count_public_repositories(
+    conn: &mut Conn,
+    owners: &[AccountId],
+) -> Result<Vec<(AccountId, i64)>, StoreError> {
+    if owners.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places: Vec<_> = (1..=owners.len()).map(|n| format!("${n}")).collect();
+    let mut statement = query_built(
+        "accounts.count_public_repositories",
+        format!(
+            "SELECT owner_id, COUNT(*) FROM repositories WHERE private = 0 AND deleted_at_ms IS NULL \
+             AND owner_id IN ({}) GROUP BY owner_id",
+            places.join(", ")
+        ),
+    );
+    for owner in owners {
+        statement = statement.bind(owner.0);
+    }
+    let rows: Vec<(i64, i64)> = statement.all(conn).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(owner, count)| (AccountId(owner), count))
+        .collect())
 }
 
 /// Writes what a person may change of an account. An address that is taken is

@@ -444,3 +444,39 @@ async fn the_last_administrator_stays() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn public_repositories_are_counted_for_a_page_of_accounts() {
+    in_both_houses(async |house| {
+        let page = [
+            house.account("ada").await,
+            house.account("bob").await,
+            house.account("carla").await,
+        ];
+        for (owner, repository, private) in [(0, "a", false), (0, "b", false), (0, "c", true), (1, "a", true)]
+        {
+            let caller = house.signed_in(&page[owner]).await;
+            let own = access::repositories::create_under(&house.forge, &caller, &page[owner].name, NOW).await;
+            let new = plue_forge::repositories::NewRepository {
+                name: repository.parse().expect("a name"),
+                description: String::new(),
+                private,
+                object_format: plue_git::ObjectFormat::Sha1,
+                default_bookmark: None,
+            };
+            let made = plue_forge::repositories::create(&house.forge, own.expect("her own"), new, NOW).await;
+            made.expect("a repository");
+        }
+        let counts = accounts::public_repositories(&house.forge, &page)
+            .await
+            .expect("counts");
+        assert_eq!(counts.into_iter().collect::<Vec<_>>(), [(page[0].id, 2)]);
+        assert!(
+            accounts::public_repositories(&house.forge, &[])
+                .await
+                .expect("none")
+                .is_empty()
+        );
+    })
+    .await;
+}

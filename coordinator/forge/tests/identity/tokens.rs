@@ -263,3 +263,49 @@ async fn an_administrator_makes_tokens_for_others_and_there_is_a_limit() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_gains_nothing_by_way_of_a_key_or_a_password() {
+    in_both_houses(async |house| {
+        let ada = house.account("ada").await;
+        let me = house.signed_in(&ada).await;
+        let with = async |new: NewToken| {
+            let made = tokens::create(&house.forge, house.write_self(&me).await, new, NOW)
+                .await
+                .expect("a token");
+            let who = tokens::authenticate(&house.forge, &made.secret, NOW)
+                .await
+                .expect("an answer");
+            Caller {
+                who: who.expect("it holds"),
+                address: None,
+                request_id: "test".into(),
+            }
+        };
+        let add_key = async |caller: &Caller| {
+            let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti k";
+            let new = plue_forge::ssh_keys::NewSshKey {
+                name: "k".into(),
+                public_key: key.into(),
+            };
+            plue_forge::ssh_keys::add(&house.forge, house.write_self(caller).await, new, NOW).await
+        };
+        let user = with(new("user,repo:read")).await;
+        assert!(matches!(
+            add_key(&user).await,
+            Err(Error::InsufficientScope(Scope::Repo))
+        ));
+        let bound = with(NewToken {
+            repositories: Some(vec![RepoId(7)]),
+            ..new("user,repo")
+        })
+        .await;
+        assert!(matches!(add_key(&bound).await, Err(Error::Forbidden(_))));
+        let whole = with(new("user,repo")).await;
+        add_key(&whole).await.expect("no more than it can do already");
+        let permit = house.write_self(&whole).await;
+        let set = plue_forge::accounts::set_password(&house.forge, permit, None, "correct horse", NOW).await;
+        assert!(matches!(set, Err(Error::Forbidden(_))));
+    })
+    .await;
+}
