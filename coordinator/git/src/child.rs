@@ -1,7 +1,7 @@
 //! Running git itself: the one place that builds its command line and environment.
 //!
 //! A child gets a cleared environment, no configuration but what is said on its command line, and
-//! a process group of its own, which ends with the [`Child`] that stands for it.
+//! a process group of its own, which ends with whoever waits for it.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};

@@ -19,8 +19,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// The variable that tells the hook where the packs are kept.
@@ -94,8 +95,10 @@ pub fn run(
             Ok(0)
         }
         Ok(Found::Ours(part)) => {
-            let made = pack_for_all(packer, &input, &mut stdout, &part, cache.max_bytes / 2)?;
-            cache.settle(&key, made)
+            let made = pack_for_all(cache, &key, packer, &input, &mut stdout, &part);
+            // The client has its pack; what is left behind now is removed the next time.
+            let _ = cache.make_room();
+            made
         }
         Err(_) => pack_for_one(packer, &input, &mut stdout),
     }
@@ -129,19 +132,57 @@ impl PackCache {
         }
     }
 
-    /// Ends the making of a pack, while its file is still locked.
-    fn settle(&self, key: &str, made: Made) -> io::Result<i32> {
-        let part = self.file(key, "part");
-        let (settled, code) = match made {
-            Made::Kept => {
-                let renamed = fs::rename(&part, self.file(key, "pack"));
-                (renamed.and_then(|()| make_room(self)), 0)
-            }
-            Made::NotKept(code) => (fs::remove_file(&part), code),
+    /// Ends the making of a pack: it is there for all from now on, or not at all.
+    fn settle(&self, key: &str, part: &File, kept: bool) {
+        let path = self.file(key, "part");
+        let _ = match kept {
+            true => fs::rename(path, self.file(key, "pack")),
+            false => fs::remove_file(path),
         };
-        // The client has its pack; whatever is left behind is removed when room is made.
-        drop(settled);
-        Ok(code)
+        // Those who wait go on now, however slow this client is. A lock that cannot be given back
+        // goes with the process.
+        let _ = part.unlock();
+    }
+
+    /// Removes the packs that were used longest ago until the rest fits, and what unfinished files
+    /// killed processes left.
+    fn make_room(&self) -> io::Result<()> {
+        let mut kept = vec![];
+        let mut total = 0;
+        for entry in fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            let path = entry.path();
+            let Ok(metadata) = entry.metadata() else {
+                continue;
+            };
+            match path.extension().and_then(OsStr::to_str) {
+                Some("pack") => {
+                    total += metadata.len();
+                    kept.push((metadata.modified()?, metadata.len(), path));
+                }
+                Some("part") => {
+                    // One that nobody has locked belongs to nobody. Whoever opens it in this moment
+                    // sees, once it has the lock, that it is gone, and begins anew.
+                    if let Ok(file) = File::open(&path)
+                        && file.try_lock().is_ok()
+                        && is_still(&file, &path)?
+                    {
+                        let _ = fs::remove_file(&path);
+                    }
+                }
+                _ => {}
+            }
+        }
+        kept.sort_unstable();
+        for (_, size, path) in kept {
+            if total <= self.max_bytes {
+                break;
+            }
+            if fs::remove_file(&path).is_ok() {
+                total -= size;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -202,22 +243,22 @@ fn pack_for_one(mut packer: Command, input: &[u8], stdout: &mut impl Write) -> i
     Ok(child.wait()?.code().unwrap_or(1))
 }
 
-enum Made {
-    Kept,
-    NotKept(i32),
-}
-
 /// How far the file has been written, and whether the rest comes another way.
 #[derive(Default)]
 struct Progress {
     state: Mutex<(u64, bool)>,
     changed: Condvar,
+    given_up: AtomicBool,
 }
 
 impl Progress {
     fn set(&self, written: u64, over: bool) {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = (written, over);
         self.changed.notify_all();
+    }
+
+    fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
     }
 
     /// Waits until more is written than was read, or nothing more will be.
@@ -232,48 +273,51 @@ impl Progress {
 
 /// Makes a pack into the file, and lets the client read it while it grows.
 fn pack_for_all(
+    cache: &PackCache,
+    key: &str,
     mut packer: Command,
     input: &[u8],
     stdout: &mut impl Write,
     file: &File,
-    max_bytes: u64,
-) -> io::Result<Made> {
+) -> io::Result<i32> {
     let mut child = packer.spawn()?;
     let mut stdin = child.stdin.take().expect("because the command pipes it");
     let from = child.stdout.take().expect("because the command pipes it");
-    let progress = Arc::new(Progress::default());
+    let progress = &Progress::default();
     let (overflow, rest) = sync_channel(4);
-    let kept = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         scope.spawn(move || drop(stdin.write_all(input)));
-        let pumped = {
-            let progress = Arc::clone(&progress);
-            scope.spawn(move || pump(from, file, &progress, overflow, max_bytes))
-        };
-        let shown = show(file, &progress, rest, stdout);
+        let pumped = scope.spawn(move || {
+            let whole = pump(from, file, progress, overflow, cache.max_bytes / 2, || {
+                cache.settle(key, file, false);
+            });
+            let code = child.wait().map(|status| status.code().unwrap_or(1));
+            if let Ok(true) = whole {
+                cache.settle(key, file, matches!(code, Ok(0)));
+            }
+            whole.and(code)
+        });
+        let shown = show(file, progress, rest, stdout);
         if shown.is_err() {
             // The client is gone. Its question is not worth an answer any more.
-            let _ = child.kill();
+            progress.give_up();
         }
-        let pumped = pumped
+        let code = pumped
             .join()
             .map_err(|_| io::Error::other("a thread ended early"))?;
-        shown.and(pumped)
-    });
-    let status = child.wait()?;
-    match (kept?, status.code()) {
-        (true, Some(0)) => Ok(Made::Kept),
-        (_, code) => Ok(Made::NotKept(code.unwrap_or(1))),
-    }
+        shown.and(code)
+    })
 }
 
-/// Moves what git makes into the file; what no longer fits goes to the client directly. Answers
-/// whether the file is whole.
+/// Moves what git makes into the file; what no longer fits goes to the client directly. Says at
+/// once when the file will not be whole, and at the end whether it is.
 fn pump(
     mut from: impl Read,
     mut file: &File,
     progress: &Progress,
     overflow: SyncSender<Vec<u8>>,
     max_bytes: u64,
+    not_whole: impl Fn(),
 ) -> io::Result<bool> {
     let mut buffer = vec![0; CHUNK];
     let mut written = 0;
@@ -284,19 +328,28 @@ fn pump(
             Ok(read) => read,
             Err(error) => break Err(error),
         };
+        if progress.given_up.load(Ordering::Relaxed) {
+            break Err(io::ErrorKind::BrokenPipe.into());
+        }
         let piece = &buffer[..read];
         if whole && written + read as u64 <= max_bytes && file.write_all(piece).is_ok() {
             written += read as u64;
             progress.set(written, false);
             continue;
         }
-        whole = false;
-        progress.set(written, true);
+        if whole {
+            whole = false;
+            progress.set(written, true);
+            not_whole();
+        }
         if overflow.send(piece.to_vec()).is_err() {
             break Ok(());
         }
     };
     progress.set(written, true);
+    if whole && ended.is_err() {
+        not_whole();
+    }
     ended.map(|()| whole)
 }
 
@@ -328,43 +381,176 @@ fn show(
     stdout.flush()
 }
 
-/// Removes the packs that were used longest ago until the rest fits, and what unfinished files
-/// killed processes left.
-fn make_room(cache: &PackCache) -> io::Result<()> {
-    let mut kept = vec![];
-    let mut total = 0;
-    for entry in fs::read_dir(&cache.dir)? {
-        let entry = entry?;
-        let path = entry.path();
-        let Ok(metadata) = entry.metadata() else {
-            continue;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::Durability;
+    use crate::oid::ObjectFormat;
+    use crate::refname::RefName;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    /// Stands for a packer: its "pack" is what its input says, after its arguments.
+    fn question(word: &str) -> (Vec<OsString>, Vec<u8>) {
+        let echo = "cat; printf end";
+        let command = ["sh", "-c", echo].map(OsString::from).to_vec();
+        (command, word.repeat(200_000).into_bytes())
+    }
+
+    fn repository(root: &Path) -> PathBuf {
+        let head = RefName::branch("main").unwrap();
+        let dir = root.join("1.git");
+        let bare = Bare::create(&dir, ObjectFormat::Sha1, &head, Durability::Lazy).unwrap();
+        let stamp = Stamp {
+            generation: 1,
+            epoch: 1,
         };
-        match path.extension().and_then(OsStr::to_str) {
-            Some("pack") => {
-                total += metadata.len();
-                kept.push((metadata.modified()?, metadata.len(), path));
+        bare.write_refs(&head, &[], stamp, Durability::Lazy).unwrap();
+        dir
+    }
+
+    fn files(cache: &PackCache) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(&cache.dir)
+            .unwrap()
+            .map(|entry| {
+                entry
+                    .unwrap()
+                    .path()
+                    .extension()
+                    .unwrap()
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// A client that takes one piece and then nothing until it is told.
+    struct Slow {
+        told: Receiver<()>,
+        taken: Vec<u8>,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if !self.taken.is_empty() {
+                let _ = self.told.recv_timeout(Duration::from_secs(60));
             }
-            Some("part") => {
-                // One that nobody has locked belongs to nobody. Whoever opens it in this moment
-                // sees, once it has the lock, that it is gone, and begins anew.
-                if let Ok(file) = File::open(&path)
-                    && file.try_lock().is_ok()
-                    && is_still(&file, &path)?
-                {
-                    let _ = fs::remove_file(&path);
-                }
-            }
-            _ => {}
+            self.taken.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
         }
     }
-    kept.sort_unstable();
-    for (_, size, path) in kept {
-        if total <= cache.max_bytes {
-            break;
+
+    /// A client that goes away after its first piece.
+    struct Gone(bool);
+
+    impl Write for Gone {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            match std::mem::replace(&mut self.0, true) {
+                true => Err(io::ErrorKind::BrokenPipe.into()),
+                false => Ok(bytes.len()),
+            }
         }
-        if fs::remove_file(&path).is_ok() {
-            total -= size;
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
         }
     }
-    Ok(())
+
+    #[test]
+    fn a_slow_client_holds_nobody_up_and_gets_all() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = repository(root.path());
+        let cache = PackCache::new(root.path().join("packs"), 1 << 30);
+        let (command, input) = question("abc");
+        let (tell, told) = channel();
+        std::thread::scope(|scope| {
+            let slow = scope.spawn(|| {
+                let mut slow = Slow { told, taken: vec![] };
+                let code = run(&cache, &command, &dir, &input[..], &mut slow).unwrap();
+                (code, slow.taken)
+            });
+            while !cache.dir.exists() || files(&cache).is_empty() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let mut quick = vec![];
+            assert_eq!(run(&cache, &command, &dir, &input[..], &mut quick).unwrap(), 0);
+            assert!(!slow.is_finished());
+            drop(tell);
+            assert_eq!(slow.join().unwrap(), (0, quick.clone()));
+            assert!(quick.starts_with(b"abcabc") && quick.ends_with(b"end"));
+        });
+        assert_eq!(files(&cache), ["pack"]);
+    }
+
+    #[test]
+    fn a_client_that_goes_away_leaves_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = repository(root.path());
+        let cache = PackCache::new(root.path().join("packs"), 1 << 30);
+        let (command, input) = question(&"x".repeat(20));
+        assert!(run(&cache, &command, &dir, &input[..], Gone(false)).is_err());
+        // What was made in time is good; half of it is not kept.
+        assert!(!files(&cache).contains(&"part".to_owned()));
+        let mut all = vec![];
+        assert_eq!(run(&cache, &command, &dir, &input[..], &mut all).unwrap(), 0);
+        assert_eq!(all.len(), input.len() + 3);
+    }
+
+    #[test]
+    fn what_fails_is_not_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = repository(root.path());
+        let cache = PackCache::new(root.path().join("packs"), 1 << 30);
+        let command = ["sh", "-c", "printf half; exit 3"].map(OsString::from);
+        for _ in 0..2 {
+            let mut out = vec![];
+            assert_eq!(run(&cache, &command, &dir, &b""[..], &mut out).unwrap(), 3);
+            assert_eq!(out, b"half");
+            assert_eq!(files(&cache), [""; 0]);
+        }
+        assert!(run(&cache, &[], &dir, &b""[..], io::sink()).is_err());
+    }
+
+    #[test]
+    fn what_decides_is_in_the_name() {
+        let stamp = |generation, epoch| Stamp { generation, epoch };
+        let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        let args = words(&["pack-objects", "--revs"]);
+        let base = key(Path::new("/r/1"), stamp(1, 1), &args, b"x");
+        assert_eq!(
+            base,
+            key(
+                Path::new("/r/1"),
+                stamp(1, 1),
+                &words(&["pack-objects", "--revs", "--progress"]),
+                b"x"
+            )
+        );
+        for other in [
+            key(Path::new("/r/2"), stamp(1, 1), &args, b"x"),
+            key(Path::new("/r/1"), stamp(2, 1), &args, b"x"),
+            key(Path::new("/r/1"), stamp(1, 2), &args, b"x"),
+            key(
+                Path::new("/r/1"),
+                stamp(1, 1),
+                &words(&["pack-objects", "--revs", "--thin"]),
+                b"x",
+            ),
+            key(
+                Path::new("/r/1"),
+                stamp(1, 1),
+                &words(&["pack-objects--revs"]),
+                b"x",
+            ),
+            key(Path::new("/r/1"), stamp(1, 1), &args, b"y"),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
 }

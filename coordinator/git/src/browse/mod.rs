@@ -2,7 +2,7 @@
 //! says, what came before.
 //!
 //! Objects are read in process where that can be done, and by `git cat-file` otherwise; both stand
-//! behind [`objects::Objects`], and everything else is written once.
+//! behind one trait, and everything else is written once.
 
 mod commit;
 mod objects;

@@ -102,6 +102,8 @@ where
 fn index_pack(git: &Git, dir: &Path, limits: &QuarantineLimits, progress: bool) -> tokio::process::Command {
     let mut command = git.command(dir);
     let severities: Vec<String> = TOLERATED.iter().map(|id| format!("{id}=warn")).collect();
+    // A blob beyond this goes through in pieces and never stands in memory as a whole.
+    command.args(["-c", "core.bigFileThreshold=32m"]);
     command
         .args(["index-pack", "--stdin", "--fix-thin", "--rev-index"])
         .arg("--check-self-contained-and-connected")

@@ -3,6 +3,7 @@
 //!
 //! The other service, `upload-pack`, is git's own program; see [`crate::upload`].
 
+pub mod advertise;
 pub mod command;
 pub mod pkt;
 pub mod receive;

@@ -5,9 +5,16 @@
 //! somebody else's doing: the watcher takes them under git's own locks. All functions block for
 //! as long as the disk takes.
 
+mod loose;
+mod packs;
+
+pub use loose::LooseRef;
+pub use packs::{PackFiles, Transfer};
+
 use crate::oid::{ObjectFormat, Oid};
 use crate::refname::{self, RefName};
-use std::fs::{self, File, OpenOptions};
+use loose::Lock;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -58,110 +65,6 @@ pub struct PackedRef {
     pub oid: Oid,
     /// Where that is an annotated tag: what the tag is of, to the end.
     pub peeled: Option<Oid>,
-}
-
-/// A ref in a file of its own, which some other program wrote.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LooseRef {
-    /// Its name.
-    pub name: RefName,
-    /// What it names.
-    pub oid: Oid,
-}
-
-/// How files get from one folder to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transfer {
-    /// Both keep them, by hard link; a copy where the folders are on two file systems.
-    Link,
-    /// The first loses them.
-    Move,
-}
-
-/// A pack and what belongs to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PackFiles {
-    /// The checksum at its end, which is also its name.
-    pub checksum: Oid,
-    /// The pack.
-    pub pack: PathBuf,
-    /// Its index.
-    pub idx: PathBuf,
-    /// Its reverse index, if there is one.
-    pub rev: Option<PathBuf>,
-    /// The size of the pack, in bytes.
-    pub pack_bytes: u64,
-    /// The size of the index, in bytes.
-    pub idx_bytes: u64,
-    /// The size of the reverse index, in bytes; 0 where there is none.
-    pub rev_bytes: u64,
-    /// How many objects it has.
-    pub objects: u64,
-}
-
-impl PackFiles {
-    /// Finds the files named `pack-<checksum>.*` in a folder.
-    pub fn at(folder: &Path, checksum: Oid) -> io::Result<Self> {
-        let file = |end: &str| folder.join(format!("pack-{checksum}.{end}"));
-        let (pack, idx, rev) = (file("pack"), file("idx"), file("rev"));
-        let mut head = [0; 12];
-        io::Read::read_exact(&mut File::open(&pack)?, &mut head)?;
-        let rev = rev.try_exists()?.then_some(rev);
-        Ok(Self {
-            checksum,
-            pack_bytes: fs::metadata(&pack)?.len(),
-            idx_bytes: fs::metadata(&idx)?.len(),
-            rev_bytes: match &rev {
-                Some(rev) => fs::metadata(rev)?.len(),
-                None => 0,
-            },
-            objects: u64::from(u32::from_be_bytes([head[8], head[9], head[10], head[11]])),
-            pack,
-            idx,
-            rev,
-        })
-    }
-
-    /// Puts the files into another folder, the index last: it makes the pack known to git. A file
-    /// that is there already is the same file, since its name is its content's.
-    pub fn transfer(&self, folder: &Path, how: Transfer) -> io::Result<Self> {
-        let paths = self.rev.iter().chain([&self.pack, &self.idx]);
-        for from in paths {
-            let name = from
-                .file_name()
-                .expect("because a pack's files are named after its checksum");
-            let to = folder.join(name);
-            match how {
-                Transfer::Link => link(from, &to)?,
-                Transfer::Move => match fs::rename(from, &to) {
-                    Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                        link(from, &to)?;
-                        fs::remove_file(from)?;
-                    }
-                    moved => moved?,
-                },
-            }
-        }
-        Self::at(folder, self.checksum)
-    }
-}
-
-fn link(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::hard_link(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::CrossesDevices | io::ErrorKind::TooManyLinks
-            ) =>
-        {
-            let folder = to.parent().unwrap_or(Path::new("."));
-            let mut copy = tempfile::Builder::new().prefix("tmp_copy_").tempfile_in(folder)?;
-            io::copy(&mut File::open(from)?, &mut copy)?;
-            copy.persist(to).map(drop).map_err(|failed| failed.error)
-        }
-        linked => linked,
-    }
 }
 
 /// A bare repository in the cache; a cheap clone.
@@ -238,10 +141,6 @@ impl Bare {
     /// By which function its objects are named.
     pub fn format(&self) -> ObjectFormat {
         self.format
-    }
-
-    fn pack_dir(&self) -> PathBuf {
-        self.dir.join("objects/pack")
     }
 
     /// Says of which state it is; none where it has no refs yet or somebody else wrote them.
@@ -358,156 +257,6 @@ impl Bare {
         }
         Ok((head, refs))
     }
-
-    /// The checksums of the packs that are there with their indexes, in order.
-    pub fn packs(&self) -> Result<Vec<Oid>, CacheError> {
-        let mut packs = vec![];
-        for entry in fs::read_dir(self.pack_dir())? {
-            let name = entry?.file_name();
-            let checksum = name
-                .to_str()
-                .and_then(|name| name.strip_prefix("pack-")?.strip_suffix(".idx"))
-                .and_then(|hex| Oid::parse(hex, self.format).ok());
-            if let Some(checksum) = checksum
-                && self.pack_dir().join(format!("pack-{checksum}.pack")).is_file()
-            {
-                packs.push(checksum);
-            }
-        }
-        packs.sort_unstable();
-        Ok(packs)
-    }
-
-    /// Finds one pack.
-    pub fn pack_files(&self, checksum: Oid) -> Result<PackFiles, CacheError> {
-        Ok(PackFiles::at(&self.pack_dir(), checksum)?)
-    }
-
-    /// Adds a pack. One that is there already stays.
-    pub fn install(
-        &self,
-        files: &PackFiles,
-        how: Transfer,
-        durability: Durability,
-    ) -> Result<PackFiles, CacheError> {
-        let installed = files.transfer(&self.pack_dir(), how)?;
-        if durability == Durability::Sync {
-            let files = [&installed.pack, &installed.idx];
-            for file in files.into_iter().chain(&installed.rev) {
-                File::open(file)?.sync_all()?;
-            }
-            File::open(self.pack_dir())?.sync_all()?;
-        }
-        Ok(installed)
-    }
-
-    /// Removes packs and what belongs to them, the index first; those that are gone already count
-    /// as removed.
-    pub fn remove_packs(&self, checksums: &[Oid]) -> Result<(), CacheError> {
-        for checksum in checksums {
-            for end in ["idx", "rev", "bitmap", "mtimes", "pack"] {
-                match fs::remove_file(self.pack_dir().join(format!("pack-{checksum}.{end}"))) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-                    _ => {}
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether some other program left objects in files of their own.
-    pub fn has_loose_objects(&self) -> Result<bool, CacheError> {
-        for entry in fs::read_dir(self.dir.join("objects"))? {
-            let entry = entry?;
-            let is_fan_out = entry.file_name().len() == 2;
-            if is_fan_out && entry.file_type()?.is_dir() && fs::read_dir(entry.path())?.next().is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Finds the refs that other programs wrote: they hide those of `packed-refs`. Files that hold
-    /// no object id, and names that no ref may have here, are passed over.
-    pub fn loose_refs(&self) -> Result<Vec<LooseRef>, CacheError> {
-        let mut found = vec![];
-        let mut folders = vec![self.dir.join("refs")];
-        while let Some(folder) = folders.pop() {
-            let entries = match fs::read_dir(&folder) {
-                Ok(entries) => entries,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error.into()),
-            };
-            for entry in entries {
-                let entry = entry?;
-                // Neither is true of a symbolic link, which is not followed.
-                let kind = entry.file_type()?;
-                if kind.is_dir() {
-                    folders.push(entry.path());
-                } else if kind.is_file()
-                    && let Ok(relative) = entry.path().strip_prefix(&self.dir)
-                    && let Some(name) = relative.to_str().and_then(|name| name.parse().ok())
-                    && let Some(oid) = self.read_loose(&name)?
-                {
-                    found.push(LooseRef { name, oid });
-                }
-            }
-        }
-        found.sort_unstable();
-        Ok(found)
-    }
-
-    fn read_loose(&self, name: &RefName) -> Result<Option<Oid>, CacheError> {
-        match fs::read(self.dir.join(name.as_str())) {
-            Ok(bytes) => Ok(std::str::from_utf8(&bytes)
-                .ok()
-                .and_then(|text| Oid::parse(text.trim_end(), self.format).ok())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Removes loose refs, each under git's own lock and only if it still names what it is said
-    /// to; returns those that were removed. One that another program has locked stays.
-    pub fn take_loose(&self, refs: &[LooseRef]) -> Result<Vec<LooseRef>, CacheError> {
-        let mut taken = vec![];
-        for loose in refs {
-            let path = self.dir.join(loose.name.as_str());
-            let lock = match Lock::take(&path) {
-                Ok(lock) => lock,
-                Err(CacheError::Locked) => continue,
-                Err(CacheError::Io(error)) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            if self.read_loose(&loose.name)? == Some(loose.oid) {
-                fs::remove_file(&path)?;
-                taken.push(loose.clone());
-            }
-            drop(lock);
-        }
-        Ok(taken)
-    }
-
-    /// Removes locks and unfinished files that a process left when it was killed. Only right
-    /// before anybody can hold one: when this process opens the cache for the first time.
-    pub fn break_locks(&self) -> Result<(), CacheError> {
-        let mut folders = vec![self.dir.clone(), self.dir.join("refs"), self.pack_dir()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(&folder)? {
-                let entry = entry?;
-                let name = entry.file_name();
-                let name = name.to_string_lossy();
-                if entry.file_type()?.is_dir() {
-                    if folder.starts_with(self.dir.join("refs")) {
-                        folders.push(entry.path());
-                    }
-                } else if name.ends_with(".lock") || name.starts_with("tmp_") {
-                    fs::remove_file(entry.path())?;
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Moves a cached repository away, so that nobody finds it any more, and says where it is now.
@@ -559,52 +308,4 @@ fn read_stamp(header: &str) -> Option<Stamp> {
         generation: number("plue-generation")?,
         epoch: number("plue-epoch")?,
     })
-}
-
-/// Git's own lock on a file: `<file>.lock`, made by one and for one, which replaces the file or
-/// goes away.
-struct Lock {
-    path: PathBuf,
-    target: PathBuf,
-    held: bool,
-}
-
-impl Lock {
-    fn take(target: &Path) -> Result<Self, CacheError> {
-        let mut name = target.as_os_str().to_owned();
-        name.push(".lock");
-        let path = PathBuf::from(name);
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(_) => Ok(Self {
-                path,
-                target: target.to_owned(),
-                held: true,
-            }),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(CacheError::Locked),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn commit(mut self, durability: Durability) -> Result<(), CacheError> {
-        if durability == Durability::Sync {
-            File::open(&self.path)?.sync_all()?;
-        }
-        fs::rename(&self.path, &self.target)?;
-        self.held = false;
-        if durability == Durability::Sync
-            && let Some(folder) = self.target.parent()
-        {
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        if self.held {
-            // Nothing can be done about a failure; `break_locks` removes it at the next start.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
 }
