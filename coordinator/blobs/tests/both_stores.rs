@@ -4,10 +4,11 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::Bytes;
 use plue_blobs::{BlobError, BlobKey, Blobs, S3Settings};
-use plue_tests::s3::S3Server;
+use plue_tests::s3::{Fault, S3Server};
 use tokio::io::AsyncReadExt as _;
 
 /// Far after any test.
@@ -344,6 +345,49 @@ async fn damage_in_the_bucket_is_noticed() {
         );
         assert!(leftovers(kept.folder.path()).is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_bucket_that_falters_gets_what_it_was_given_and_once() {
+    let [_, kept] = both().await;
+    let (blobs, server) = (&kept.blobs, kept.server.as_ref().unwrap());
+    let content = pattern(20_000_000);
+    let source = kept.file("source", &content);
+    for (name, faults) in [
+        ("refuses", vec![Fault::Refuse, Fault::Refuse]),
+        ("loses", vec![Fault::LoseAnswer]),
+        (
+            "loses-all",
+            vec![Fault::LoseAnswer, Fault::Refuse, Fault::LoseAnswer],
+        ),
+        ("waits", vec![Fault::Delay(Duration::from_millis(300)); 3]),
+    ] {
+        let (small, large) = (key(&format!("6/{name}")), key(&format!("6/{name}.pack")));
+        server.faults(faults.clone());
+        blobs
+            .put_bytes(&small, Bytes::from_static(b"small"))
+            .await
+            .unwrap();
+        assert!(read(blobs, &small).await == b"small", "{name}");
+        server.faults(faults.clone());
+        blobs.put_file(&large, &source).await.unwrap();
+        server.faults(faults.clone());
+        blobs.get_to_file(&large, &kept.place("dest")).await.unwrap();
+        assert!(fs::read(kept.place("dest")).unwrap() == content, "{name}");
+        fs::remove_file(kept.place("dest")).unwrap();
+        server.faults(faults.clone());
+        assert_eq!(blobs.size(&large).await.unwrap(), Some(content.len() as u64));
+        server.faults(faults.clone());
+        blobs.delete(&large).await.unwrap();
+        assert_eq!(blobs.size(&large).await.unwrap(), None);
+        assert!(server.faults_left() < faults.len(), "{name} has come to pass");
+    }
+    server.faults(vec![Fault::Refuse; 20]);
+    let refused = blobs
+        .put_bytes(&key("6/never"), Bytes::from_static(b"x"))
+        .await
+        .unwrap_err();
+    assert!(refused.may_be_retried(), "{refused:?}");
 }
 
 #[tokio::test]
