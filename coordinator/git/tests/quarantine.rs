@@ -422,6 +422,26 @@ async fn loose_objects_in_the_cache_do_not_count() {
         .unwrap();
     place.accept(&quarantine, &[("refs/heads/x", second)]);
     assert!(place.receive(&lacking).await.is_ok());
+    // Its limits hold here, too.
+    let noise: String = (0..3_000_000u32)
+        .map(|n| char::from(b'a' + (n.wrapping_mul(2_654_435_761) >> 27) as u8 % 26))
+        .collect();
+    let large = place.commit("large", &noise);
+    let limits = QuarantineLimits {
+        pack_bytes: 10_000,
+        ..QuarantineLimits::default()
+    };
+    let refused = Quarantine::for_new(ObjectFormat::Sha1, &place.scratch())
+        .unwrap()
+        .gather(&place.git, &place.work().join(".git"), &[large], &[], &limits)
+        .await;
+    assert!(
+        matches!(
+            refused,
+            Err(QuarantineError::PackTooLarge { limit_bytes: 10_000 })
+        ),
+        "{refused:?}"
+    );
     // Gathering what nobody has says so.
     let nowhere: Oid = "1234567890123456789012345678901234567890".parse().unwrap();
     let refused = place

@@ -183,6 +183,16 @@ impl Quarantine {
         })
     }
 
+    /// Makes one for a repository that does not exist yet.
+    pub fn for_new(format: ObjectFormat, scratch: &Path) -> Result<Self, QuarantineError> {
+        Ok(Self {
+            dir: Self::empty(format, scratch)?,
+            format,
+            pack: None,
+            self_contained: false,
+        })
+    }
+
     fn empty(format: ObjectFormat, scratch: &Path) -> io::Result<TempDir> {
         fs::create_dir_all(scratch)?;
         let dir = tempfile::Builder::new()
@@ -255,12 +265,13 @@ impl Quarantine {
         };
         let nobody = tokio::io::sink();
         let mut reply = Reply::new(nobody, false, crate::wire::reply::ReportKind::None, true);
-        let (_, received, stderr) = tokio::join!(
-            feed,
-            self.receive(git, &mut stdout, limits, &mut reply),
-            crate::child::read_errors(stderr)
-        );
-        drop(stdout);
+        let receive = async {
+            let received = self.receive(git, &mut stdout, limits, &mut reply).await;
+            // A pack that is refused has more to come, which must not wait for a reader.
+            drop(stdout);
+            received
+        };
+        let (_, received, stderr) = tokio::join!(feed, receive, crate::child::read_errors(stderr));
         let status = child.wait().await?;
         if !status.success() && matches!(received, Ok(()) | Err(QuarantineError::Truncated)) {
             return Err(QuarantineError::Refused(intake::own_words(&stderr?)));
