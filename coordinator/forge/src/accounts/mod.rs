@@ -1,20 +1,24 @@
-//! Accounts: made, found, changed, disabled; their passwords and one-time links; and what the
-//! gateway is told of one that was recognised.
+//! Accounts: made, found, changed, disabled; and what the gateway is told of one that was
+//! recognised.
+
+mod fields;
+mod links;
+mod passwords;
+
+pub(crate) use fields::check_label;
+pub use links::{SigninLink, first_start, issue_link};
+pub(crate) use passwords::with_password;
+pub use passwords::{authenticate_password, reset_password, set_password};
 
 use crate::access::Permit;
 use crate::access::accounts::{Administer, WriteSelf};
 use crate::{Error, Forge};
-use plue_contract::credentials::secret_hash;
+use fields::{check_email, check_text, check_url};
 use plue_contract::{AccountId, AccountName, RepoId, Scopes, SessionId, Via, Who};
 use plue_store::accounts::{self as rows, AccountRow, NewAccountRow};
 use plue_store::{StoreError, Tx};
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
-/// The account that a first start makes.
-const FIRST_NAME: &str = "admin";
-/// How long a one-time link holds, in milliseconds.
-const LINK_LIFETIME_MS: i64 = 24 * 3_600_000;
 /// How many accounts a search finds at most.
 const SEARCH_LIMIT: i64 = 20;
 /// The fewest characters that are searched for.
@@ -115,110 +119,6 @@ pub struct ProfileChange {
     pub email: Option<String>,
     /// Where its picture is: an `https:` or `http:` URL.
     pub avatar_url: Option<String>,
-}
-
-/// A link that signs an account in once.
-#[derive(Clone)]
-pub struct SigninLink {
-    /// Whom it signs in.
-    pub account: AccountName,
-    /// What proves it: 64 hex digits.
-    pub token: String,
-    /// When it ends, in milliseconds since 1970.
-    pub expires_at_ms: i64,
-}
-
-/// Makes the first administrator on an empty database, and a link to sign in with; makes a new
-/// link at each later start for as long as that account has no password and never signed in.
-pub async fn first_start(forge: &Forge, now_ms: i64) -> Result<Option<SigninLink>, Error> {
-    let name = &FIRST_NAME
-        .parse::<AccountName>()
-        .map_err(|error| Error::Internal(error.to_string()))?;
-    let (uuid, token) = (&forge.uuid(), &link_token(forge));
-    let made = forge
-        .store()
-        .in_tx("accounts.first_start", |tx| {
-            Box::pin(async move {
-                rows::lock_all(tx).await?;
-                let id = if rows::any(tx).await? {
-                    let unused = |row: &AccountRow| {
-                        row.is_admin
-                            && !row.is_disabled
-                            && row.password_hash.is_none()
-                            && row.last_login_at_ms.is_none()
-                    };
-                    match rows::by_name(tx, name).await?.filter(unused) {
-                        Some(row) => row.id,
-                        None => return Ok(false),
-                    }
-                } else {
-                    let new = NewAccountRow {
-                        uuid,
-                        name,
-                        display_name: "",
-                        email: None,
-                        password_hash: None,
-                        is_admin: true,
-                        now_ms,
-                    };
-                    rows::insert(tx, &new).await?
-                };
-                replace_link(tx, id, token, now_ms).await?;
-                Ok::<_, Error>(true)
-            })
-        })
-        .await?;
-    Ok(made.then(|| link(name, token, now_ms)))
-}
-
-/// Makes a link that signs an account in once, in place of those that it has.
-pub async fn issue_link(
-    forge: &Forge,
-    permit: Permit<Administer>,
-    name: &AccountName,
-    now_ms: i64,
-) -> Result<SigninLink, Error> {
-    let (permit, token) = (&permit, &link_token(forge));
-    let name = forge
-        .store()
-        .in_tx("accounts.issue_link", |tx| {
-            Box::pin(async move {
-                permit.check_again(tx, now_ms).await?;
-                let row = rows::by_name(tx, name).await?.ok_or(Error::NotFound)?;
-                if row.is_disabled {
-                    return Err(Error::Refused(format!(
-                        "the account {} is disabled; enable it first",
-                        row.name
-                    )));
-                }
-                replace_link(tx, row.id, token, now_ms).await?;
-                Ok(row.name)
-            })
-        })
-        .await?;
-    Ok(link(&name, token, now_ms))
-}
-
-fn link_token(forge: &Forge) -> String {
-    let bytes: [u8; 32] = forge.random();
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn link(account: &AccountName, token: &str, now_ms: i64) -> SigninLink {
-    SigninLink {
-        account: account.clone(),
-        token: token.to_owned(),
-        expires_at_ms: now_ms + LINK_LIFETIME_MS,
-    }
-}
-
-async fn replace_link(tx: &mut Tx<'_>, id: AccountId, token: &str, now_ms: i64) -> Result<(), Error> {
-    rows::delete_open_links(tx, id).await?;
-    rows::insert_link(tx, id, &secret_hash(token), now_ms, now_ms + LINK_LIFETIME_MS).await?;
-    Ok(())
 }
 
 /// Makes an account.
@@ -447,111 +347,6 @@ async fn require_an_admin(tx: &mut Tx<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Changes the caller's password; the present one is asked for where there is one. Needs a
-/// session: a password opens everything, and a token may have been made to open less. Ends the
-/// account's other sessions, which are answered.
-pub async fn set_password(
-    forge: &Forge,
-    permit: Permit<WriteSelf>,
-    present: Option<&str>,
-    new: &str,
-    now_ms: i64,
-) -> Result<Vec<SessionId>, Error> {
-    let Who::Account {
-        via: Via::Session(session) | Via::Jwt(session),
-        ..
-    } = &permit.caller().who
-    else {
-        return Err(Error::Forbidden(
-            "sign in with a browser to change the password".to_owned(),
-        ));
-    };
-    let session = &session.clone();
-    let before = rows::by_id(&mut forge.store().read().await?, permit.on().id).await?;
-    let before = &before.ok_or(Error::Unauthenticated)?.password_hash;
-    if before.is_some() {
-        let present = present.unwrap_or_default();
-        let name = permit.on().name.key();
-        if !forge
-            .passwords()
-            .verify(&name, before.as_deref(), present, now_ms)
-            .await?
-        {
-            return Err(Error::Forbidden("the present password is another".to_owned()));
-        }
-    }
-    let hash = &forge.passwords().hash(new, forge.random()).await?;
-    let permit = &permit;
-    forge
-        .store()
-        .in_tx("accounts.set_password", |tx| {
-            Box::pin(async move {
-                let id = permit.check_again(tx, now_ms).await?.id;
-                let row = rows::lock(tx, id).await?.ok_or(Error::Unauthenticated)?;
-                if row.password_hash != *before {
-                    return Err(Error::conflict(
-                        "password",
-                        "the password has just been changed by another request",
-                    ));
-                }
-                rows::set_password(tx, id, hash, now_ms).await?;
-                Ok(plue_store::sessions::delete_all(tx, id, Some(session)).await?)
-            })
-        })
-        .await
-}
-
-/// Gives an account a new password; ends its sessions, which are answered.
-pub async fn reset_password(
-    forge: &Forge,
-    permit: Permit<Administer>,
-    name: &AccountName,
-    new: &str,
-    now_ms: i64,
-) -> Result<Vec<SessionId>, Error> {
-    let hash = &forge.passwords().hash(new, forge.random()).await?;
-    let permit = &permit;
-    forge
-        .store()
-        .in_tx("accounts.reset_password", |tx| {
-            Box::pin(async move {
-                permit.check_again(tx, now_ms).await?;
-                let row = rows::by_name(tx, name).await?.ok_or(Error::NotFound)?;
-                rows::set_password(tx, row.id, hash, now_ms).await?;
-                Ok(plue_store::sessions::delete_all(tx, row.id, None).await?)
-            })
-        })
-        .await
-}
-
-/// Whose name and password these are; none where they do not hold or the account is disabled.
-pub async fn authenticate_password(
-    forge: &Forge,
-    name: &str,
-    password: &str,
-    now_ms: i64,
-) -> Result<Option<Who>, Error> {
-    let row = with_password(forge, name, password, now_ms).await?;
-    Ok(row.map(|row| who(&row, Via::Password, Scopes::ALL, None)))
-}
-
-/// The account whose name and password these are. A name that nobody has takes as long.
-pub(crate) async fn with_password(
-    forge: &Forge,
-    name: &str,
-    password: &str,
-    now_ms: i64,
-) -> Result<Option<AccountRow>, Error> {
-    let row = match name.parse::<AccountName>() {
-        Ok(name) => rows::by_name(&mut forge.store().read().await?, &name).await?,
-        Err(_) => None,
-    };
-    let stored = row.as_ref().and_then(|row| row.password_hash.as_deref());
-    let name = name.to_ascii_lowercase();
-    let holds = forge.passwords().verify(&name, stored, password, now_ms).await?;
-    Ok(row.filter(|row| holds && !row.is_disabled))
-}
-
 /// Whose SSH key it is whose signature was verified: an account's, or a repository's.
 pub async fn by_ssh_fingerprint(forge: &Forge, fingerprint: &str, now_ms: i64) -> Result<Option<Who>, Error> {
     crate::ssh_keys::authenticate(forge, fingerprint, now_ms).await
@@ -567,66 +362,4 @@ pub(crate) fn who(row: &AccountRow, via: Via, scopes: Scopes, repositories: Opti
         scopes,
         repositories,
     }
-}
-
-/// A name that somebody gives to a thing of theirs: one line of 1 to 255 characters.
-pub(crate) fn check_label(field: &'static str, text: &str) -> Result<String, Error> {
-    let text = text.trim();
-    if text.is_empty() || text.chars().count() > 255 || text.contains(char::is_control) {
-        return Err(Error::invalid(field, "a name is one line of 1 to 255 characters"));
-    }
-    Ok(text.to_owned())
-}
-
-/// A text without control characters, save the ends of lines.
-fn check_text(field: &'static str, text: &str, limit: usize) -> Result<String, Error> {
-    let text = text.trim();
-    if text.chars().count() > limit || text.contains(|c: char| c.is_control() && c != '\n' && c != '\r') {
-        return Err(Error::invalid(
-            field,
-            format!("this is a text of at most {limit} characters"),
-        ));
-    }
-    Ok(text.to_owned())
-}
-
-/// An address for mail, in so far as its form can be told; none for an empty text.
-fn check_email(text: &str) -> Result<Option<String>, Error> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let parts = text.rsplit_once('@');
-    let is_address = parts.is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
-        && text.chars().count() <= 255
-        && !text.contains(|c: char| c.is_control() || c.is_whitespace() || "<>,;\"".contains(c));
-    if !is_address {
-        return Err(Error::invalid(
-            "email",
-            "this is not an address for mail, such as ada@example.org",
-        ));
-    }
-    Ok(Some(text.to_owned()))
-}
-
-/// A URL that a browser may be sent to for a picture; none for an empty text.
-fn check_url(text: &str) -> Result<Option<String>, Error> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let is_url = ["https://", "http://"]
-        .iter()
-        .any(|scheme| text.len() > scheme.len() && text.starts_with(scheme))
-        && text.len() <= 2048
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && !b"\"'<>\\`".contains(&b));
-    if !is_url {
-        return Err(Error::invalid(
-            "avatarUrl",
-            "a picture's URL begins with https:// and has at most 2048 characters",
-        ));
-    }
-    Ok(Some(text.to_owned()))
 }

@@ -1,0 +1,65 @@
+//! What the texts of an account, and the names of what it owns, must be like.
+
+use crate::Error;
+
+/// A name that somebody gives to a thing of theirs: one line of 1 to 255 characters.
+pub(crate) fn check_label(field: &'static str, text: &str) -> Result<String, Error> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > 255 || text.contains(char::is_control) {
+        return Err(Error::invalid(field, "a name is one line of 1 to 255 characters"));
+    }
+    Ok(text.to_owned())
+}
+
+/// A text without control characters, save the ends of lines.
+pub(super) fn check_text(field: &'static str, text: &str, limit: usize) -> Result<String, Error> {
+    let text = text.trim();
+    if text.chars().count() > limit || text.contains(|c: char| c.is_control() && c != '\n' && c != '\r') {
+        return Err(Error::invalid(
+            field,
+            format!("this is a text of at most {limit} characters"),
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// An address for mail, in so far as its form can be told; none for an empty text.
+pub(super) fn check_email(text: &str) -> Result<Option<String>, Error> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let parts = text.rsplit_once('@');
+    let is_address = parts.is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
+        && text.chars().count() <= 255
+        && !text.contains(|c: char| c.is_control() || c.is_whitespace() || "<>,;\"".contains(c));
+    if !is_address {
+        return Err(Error::invalid(
+            "email",
+            "this is not an address for mail, such as ada@example.org",
+        ));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+/// A URL that a browser may be sent to for a picture; none for an empty text.
+pub(super) fn check_url(text: &str) -> Result<Option<String>, Error> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let is_url = ["https://", "http://"]
+        .iter()
+        .any(|scheme| text.len() > scheme.len() && text.starts_with(scheme))
+        && text.len() <= 2048
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && !b"\"'<>\\`".contains(&b));
+    if !is_url {
+        return Err(Error::invalid(
+            "avatarUrl",
+            "a picture's URL begins with https:// and has at most 2048 characters",
+        ));
+    }
+    Ok(Some(text.to_owned()))
+}

@@ -1,0 +1,114 @@
+//! The verbs about an account's password. How one is hashed and checked is in
+//! [`crate::passwords`].
+
+use super::who;
+use crate::access::Permit;
+use crate::access::accounts::{Administer, WriteSelf};
+use crate::{Error, Forge};
+use plue_contract::{AccountName, Scopes, SessionId, Via, Who};
+use plue_store::accounts::{self as rows, AccountRow};
+
+/// Changes the caller's password; the present one is asked for where there is one. Needs a
+/// session: a password opens everything, and a token may have been made to open less. Ends the
+/// account's other sessions, which are answered.
+pub async fn set_password(
+    forge: &Forge,
+    permit: Permit<WriteSelf>,
+    present: Option<&str>,
+    new: &str,
+    now_ms: i64,
+) -> Result<Vec<SessionId>, Error> {
+    let Who::Account {
+        via: Via::Session(session) | Via::Jwt(session),
+        ..
+    } = &permit.caller().who
+    else {
+        return Err(Error::Forbidden(
+            "sign in with a browser to change the password".to_owned(),
+        ));
+    };
+    let session = &session.clone();
+    let before = rows::by_id(&mut forge.store().read().await?, permit.on().id).await?;
+    let before = &before.ok_or(Error::Unauthenticated)?.password_hash;
+    if before.is_some() {
+        let present = present.unwrap_or_default();
+        let name = permit.on().name.key();
+        if !forge
+            .passwords()
+            .verify(&name, before.as_deref(), present, now_ms)
+            .await?
+        {
+            return Err(Error::Forbidden("the present password is another".to_owned()));
+        }
+    }
+    let hash = &forge.passwords().hash(new, forge.random()).await?;
+    let permit = &permit;
+    forge
+        .store()
+        .in_tx("accounts.set_password", |tx| {
+            Box::pin(async move {
+                let id = permit.check_again(tx, now_ms).await?.id;
+                let row = rows::lock(tx, id).await?.ok_or(Error::Unauthenticated)?;
+                if row.password_hash != *before {
+                    return Err(Error::conflict(
+                        "password",
+                        "the password has just been changed by another request",
+                    ));
+                }
+                rows::set_password(tx, id, hash, now_ms).await?;
+                Ok(plue_store::sessions::delete_all(tx, id, Some(session)).await?)
+            })
+        })
+        .await
+}
+
+/// Gives an account a new password; ends its sessions, which are answered.
+pub async fn reset_password(
+    forge: &Forge,
+    permit: Permit<Administer>,
+    name: &AccountName,
+    new: &str,
+    now_ms: i64,
+) -> Result<Vec<SessionId>, Error> {
+    let hash = &forge.passwords().hash(new, forge.random()).await?;
+    let permit = &permit;
+    forge
+        .store()
+        .in_tx("accounts.reset_password", |tx| {
+            Box::pin(async move {
+                permit.check_again(tx, now_ms).await?;
+                let row = rows::by_name(tx, name).await?.ok_or(Error::NotFound)?;
+                rows::set_password(tx, row.id, hash, now_ms).await?;
+                Ok(plue_store::sessions::delete_all(tx, row.id, None).await?)
+            })
+        })
+        .await
+}
+
+/// Whose name and password these are; none where they do not hold or the account is disabled.
+pub async fn authenticate_password(
+    forge: &Forge,
+    name: &str,
+    password: &str,
+    now_ms: i64,
+) -> Result<Option<Who>, Error> {
+    let row = with_password(forge, name, password, now_ms).await?;
+    Ok(row.map(|row| who(&row, Via::Password, Scopes::ALL, None)))
+}
+
+/// The account whose name and password these are. A name that nobody has takes as long.
+pub(crate) async fn with_password(
+    forge: &Forge,
+    name: &str,
+    password: &str,
+    now_ms: i64,
+) -> Result<Option<AccountRow>, Error> {
+    let row = match name.parse::<AccountName>() {
+        Ok(name) => rows::by_name(&mut forge.store().read().await?, &name).await?,
+        Err(_) => None,
+    };
+    let stored = row.as_ref().and_then(|row| row.password_hash.as_deref());
+    let name = name.to_ascii_lowercase();
+    let holds = forge.passwords().verify(&name, stored, password, now_ms).await?;
+    Ok(row.filter(|row| holds && !row.is_disabled))
+}
