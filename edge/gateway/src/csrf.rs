@@ -4,10 +4,12 @@
 //! lives and for no other, and nothing has to be kept.
 
 use crate::config::GatewayConfig;
+use crate::routes::{Csrf, Route};
 use http::HeaderMap;
-use http::header::{HOST, ORIGIN};
-use plue_contract::SessionId;
+use http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use plue_contract::headers::CSRF;
 use plue_contract::seal::Keyring;
+use plue_contract::{Code, Problem, SessionId};
 use subtle::ConstantTimeEq;
 
 /// Makes the token of a session; none where the ring has no key.
@@ -59,6 +61,59 @@ fn is_ours(config: &GatewayConfig, headers: &HeaderMap, origin: &str) -> bool {
     let scheme_fits = scheme == "https" || (scheme == "http" && !config.secure);
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     scheme_fits && host.is_some_and(|host| host.eq_ignore_ascii_case(authority))
+}
+
+/// Whether the request is what the person meant, where their browser would send their
+/// cookie with a stranger's request too.
+pub(crate) fn unforged(
+    config: &GatewayConfig,
+    route: &Route,
+    by_cookie: Option<&SessionId>,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
+    let forged = |detail: &str| Err(Problem::new(Code::CsrfFailed, detail));
+    const FOREIGN: &str = "The request came from another site.";
+    if route.method.is_safe() && route.csrf != Csrf::Socket {
+        return Ok(());
+    }
+    let site = site(config, headers);
+    match (route.csrf, by_cookie) {
+        (Csrf::Never, _) => Ok(()),
+        (Csrf::Token, None) | (Csrf::Socket, None) => Ok(()),
+        (Csrf::Token, Some(session)) => {
+            if site == Site::Foreign {
+                return forged(FOREIGN);
+            }
+            let token = headers.get(CSRF).and_then(|token| token.to_str().ok());
+            match token {
+                Some(token) if holds(&config.keys.csrf, token, session) => Ok(()),
+                Some(_) => forged("The CSRF token is wrong. Fetch a new one from /api/auth/csrf."),
+                None => forged("The header `x-csrf-token` is missing. Fetch one from /api/auth/csrf."),
+            }
+        }
+        (Csrf::Socket, Some(_)) if site == Site::Ours => Ok(()),
+        (Csrf::Socket, Some(_)) => forged(FOREIGN),
+        (Csrf::Origin | Csrf::OriginJson, by_cookie) => {
+            if site == Site::Foreign {
+                return forged(FOREIGN);
+            }
+            if by_cookie.is_some() && site == Site::Untold {
+                return forged("The request does not say which site it came from.");
+            }
+            if route.csrf == Csrf::OriginJson && by_cookie.is_some() && !is_json(headers) {
+                return forged("With a session, this address reads JSON only.");
+            }
+            Ok(())
+        }
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
 #[cfg(test)]

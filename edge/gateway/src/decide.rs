@@ -1,26 +1,23 @@
 //! The order of checks: validation, identity, rate limit, CSRF. Permission is the forge's.
 //!
 //! A request that fails several is told of the first. What a port that cannot answer means is
-//! written here and nowhere else: see [`Gateway::on_failing_port`].
+//! written here and nowhere else: see [`on_failing_port`].
 
 use crate::address;
+use crate::caller::Identified;
 use crate::config::{GatewayConfig, Statements};
-use crate::cookie;
 use crate::cors::{self, Cors};
-use crate::csrf::{self, Site};
+use crate::csrf;
 use crate::finish::{self, Plan};
-use crate::host::{Host, PortError, SessionKey};
-use crate::identity::{self, Lookup, Presented};
+use crate::host::{Host, PortError};
 use crate::jwt::Verifier;
-use crate::limits::{BucketKey, Decision, Lane, Preset, Subject};
+use crate::limits::{BucketKey, Decision, Subject};
 use crate::refusal;
-use crate::routes::{self, Access, Body, Class, Csrf, Matched, Outcome, Route, Router, State, Verb};
+use crate::routes::{self, Access, Class, Matched, Outcome, Route, Router, State, Verb};
 use crate::validation;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, request, response};
-use plue_contract::credentials::Credential;
 use plue_contract::statement::Statement;
-use plue_contract::{Caller, Code, Problem, SessionId, Via, Who, headers};
+use plue_contract::{Caller, Code, Problem, Who, headers};
 use std::net::IpAddr;
 
 /// What becomes of a request.
@@ -49,14 +46,14 @@ pub struct Forward {
 /// The gateway of one host. It is made once and lives as long as its host.
 #[derive(Debug)]
 pub struct Gateway<H> {
-    host: H,
-    config: GatewayConfig,
+    pub(crate) host: H,
+    pub(crate) config: GatewayConfig,
     router: Router,
-    verifier: Verifier,
+    pub(crate) verifier: Verifier,
 }
 
 /// A refusal on its way out of the checks.
-enum Stop {
+pub(crate) enum Stop {
     Problem(Problem),
     /// A path that is there, with other methods.
     Methods(Vec<Verb>),
@@ -70,37 +67,17 @@ impl From<Problem> for Stop {
     }
 }
 
-/// Who calls, and what was learned on the way.
-struct Identified {
-    who: Who,
-    /// The session, where its cookie was the credential: then forgery is a question.
-    by_cookie: Option<SessionId>,
-    lane: Lane,
-}
-
-impl Identified {
-    const NOBODY: Self = Self {
-        who: Who::Anonymous,
-        by_cookie: None,
-        lane: Lane::People,
-    };
-}
-
 /// What a port that cannot answer means for the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum OnFailure {
+pub(crate) enum OnFailure {
     /// It goes on without that answer.
     Open,
     /// It is refused with 503.
     Closed,
 }
 
-fn unauthenticated(detail: &str) -> Problem {
-    Problem::new(Code::Unauthenticated, detail)
-}
-
 /// The answer when something that we depend on does not answer.
-fn unavailable() -> Problem {
+pub(crate) fn unavailable() -> Problem {
     Problem::new(
         Code::Unavailable,
         "The server cannot check this request at the moment. Please try again shortly.",
@@ -236,7 +213,7 @@ impl<H: Host> Gateway<H> {
         let identified = self.identify(parts, route, address, now_ms, plan).await?;
         plan.known = identified.who != Who::Anonymous;
         self.draw(route, &identified, address, now_ms, plan).await?;
-        self.unforged(route, &identified, &parts.headers)?;
+        csrf::unforged(&self.config, route, identified.by_cookie.as_ref(), &parts.headers)?;
 
         let caller = Caller {
             who: identified.who,
@@ -315,163 +292,13 @@ impl<H: Host> Gateway<H> {
         if preflight.is_some() {
             return Err(Stop::Preflight);
         }
-        body(route, &parts.headers)?;
+        validation::body(route, &parts.headers)?;
         Ok(matched)
     }
 
     /// What Plue's own programs ask of the coordinator does not exist at the edge.
     fn is_reachable(&self, route: &Route) -> bool {
         route.class != Class::Internal || self.config.statements != Statements::Make
-    }
-
-    /// Who calls. A credential that does not hold is refused, and counted against its address.
-    async fn identify(
-        &self,
-        parts: &request::Parts,
-        route: &'static Route,
-        address: Option<IpAddr>,
-        now_ms: u64,
-        plan: &mut Plan,
-    ) -> Result<Identified, Stop> {
-        let found = match identity::presented(route, &parts.headers) {
-            Presented::Nothing => Ok(Identified::NOBODY),
-            Presented::Wrong(detail) => Err(unauthenticated(detail)),
-            Presented::Cookie(cookie) => {
-                let found = match cookie {
-                    Some(cookie) => self.host.find(&SessionKey::Cookie(cookie)).await,
-                    None => Ok(None),
-                };
-                match found {
-                    Ok(Some(session)) => {
-                        plan.cookie = session.replacement.map(|value| {
-                            let left_ms = session.expires_ms.saturating_sub(now_ms);
-                            cookie::session(&value, left_ms / 1_000, self.config.secure)
-                        });
-                        Ok(Identified {
-                            who: session.who,
-                            by_cookie: Some(session.session),
-                            lane: Lane::People,
-                        })
-                    }
-                    // A browser sends what it has kept: an ended session is nobody's, and is
-                    // taken away.
-                    Ok(None) => {
-                        plan.cookie = Some(cookie::expired(self.config.secure));
-                        Ok(Identified::NOBODY)
-                    }
-                    Err(_) if on_failing_port(route) == OnFailure::Open => Ok(Identified::NOBODY),
-                    Err(_) => return Err(unavailable().into()),
-                }
-            }
-            Presented::Jwt(token) => self.by_jwt(&token, route, now_ms).await?,
-            Presented::Lookup(credential, kind) => self.by_lookup(&credential, kind, address).await?,
-        };
-        let found = found.and_then(|found| match (route.access, &found.who) {
-            (Access::Known | Access::Admin, Who::Anonymous) => Err(unauthenticated("Sign in first.")),
-            _ => Ok(found),
-        });
-        if found.is_err()
-            && let Some(preset) = route.preset
-        {
-            let key = BucketKey {
-                preset: preset.for_anonymous(),
-                lane: Lane::People,
-                subject: Subject::of_address(address),
-            };
-            // What the bucket says is for the address's next request that is allowed to ask.
-            let rate = self.config.limits.rate(key.preset);
-            if let Ok(decision) = self.host.take(&key, rate, 1).await {
-                plan.limit = Some((rate, decision, now_ms));
-            }
-        }
-        found.map_err(Stop::from)
-    }
-
-    /// A JSON Web Token is enough to read. To write, its session must be alive as well.
-    async fn by_jwt(
-        &self,
-        token: &str,
-        route: &Route,
-        now_ms: u64,
-    ) -> Result<Result<Identified, Problem>, Stop> {
-        const WRONG: &str = "The token does not hold, or has expired.";
-        let Ok(claims) = self.verifier.verify(token, now_ms / 1_000) else {
-            return Ok(Err(unauthenticated(WRONG)));
-        };
-        if !route.method.is_safe() {
-            let alive = self.host.find(&SessionKey::Id(claims.sid.clone())).await;
-            match alive {
-                Ok(Some(session)) if session.session == claims.sid => {}
-                Ok(_) => return Ok(Err(unauthenticated(WRONG))),
-                Err(_) => return Err(unavailable().into()),
-            }
-        }
-        Ok(Ok(Identified {
-            who: Who::Account {
-                id: claims.sub,
-                name: claims.name,
-                admin: claims.admin,
-                via: Via::Jwt(claims.sid),
-                scopes: claims.scopes,
-                repositories: None,
-            },
-            by_cookie: None,
-            lane: Lane::People,
-        }))
-    }
-
-    /// A token or a password. Somebody who keeps getting passwords wrong is not asked for a
-    /// while, so that guessing is slow and checking stays cheap.
-    async fn by_lookup(
-        &self,
-        credential: &Credential,
-        kind: Lookup,
-        address: Option<IpAddr>,
-    ) -> Result<Result<Identified, Problem>, Stop> {
-        let guesses = BucketKey {
-            preset: Preset::Auth,
-            lane: Lane::People,
-            subject: Subject::of_address(address),
-        };
-        let rate = self.config.limits.rate(Preset::Auth);
-        if kind == Lookup::Password {
-            match self.host.take(&guesses, rate, 0).await {
-                Ok(seen) if seen.remaining == 0 => {
-                    let but_one_ms = rate.per_ms - rate.per_ms / u64::from(rate.burst);
-                    return Err(too_many(seen.reset_ms.saturating_sub(but_one_ms)).into());
-                }
-                Ok(_) => {}
-                Err(_) => return Err(unavailable().into()),
-            }
-        }
-        match self.host.introspect(credential).await {
-            Ok(Some(who)) => Ok(Ok(Identified {
-                who,
-                by_cookie: None,
-                lane: match kind {
-                    Lookup::RobotToken => Lane::Robots,
-                    Lookup::Token | Lookup::Password => Lane::People,
-                },
-            })),
-            Ok(None) => {
-                if kind == Lookup::Password {
-                    self.host
-                        .take(&guesses, rate, 1)
-                        .await
-                        .map_err(|_| unavailable())?;
-                }
-                let detail = match kind {
-                    Lookup::Password => {
-                        "The name or the password is wrong. Where a second factor is set, use a token as the password."
-                    }
-                    Lookup::Token | Lookup::RobotToken => "The token does not hold, or has expired.",
-                };
-                Ok(Err(unauthenticated(detail)))
-            }
-            // Somebody who showed a credential is never treated as nobody: git would throw the
-            // credential away.
-            Err(_) => Err(unavailable().into()),
-        }
     }
 
     /// Takes one request from the bucket of the account, or else of the address.
@@ -510,51 +337,11 @@ impl<H: Host> Gateway<H> {
             },
         }
     }
-
-    /// Whether the request is what the person meant, where their browser would send their
-    /// cookie with a stranger's request too.
-    fn unforged(&self, route: &Route, identified: &Identified, headers: &HeaderMap) -> Result<(), Stop> {
-        let forged = |detail: &str| Err(Problem::new(Code::CsrfFailed, detail).into());
-        const FOREIGN: &str = "The request came from another site.";
-        if route.method.is_safe() && route.csrf != Csrf::Socket {
-            return Ok(());
-        }
-        let site = csrf::site(&self.config, headers);
-        match (route.csrf, &identified.by_cookie) {
-            (Csrf::Never, _) => Ok(()),
-            (Csrf::Token, None) | (Csrf::Socket, None) => Ok(()),
-            (Csrf::Token, Some(session)) => {
-                if site == Site::Foreign {
-                    return forged(FOREIGN);
-                }
-                let token = headers.get(headers::CSRF).and_then(|token| token.to_str().ok());
-                match token {
-                    Some(token) if csrf::holds(&self.config.keys.csrf, token, session) => Ok(()),
-                    Some(_) => forged("The CSRF token is wrong. Fetch a new one from /api/auth/csrf."),
-                    None => forged("The header `x-csrf-token` is missing. Fetch one from /api/auth/csrf."),
-                }
-            }
-            (Csrf::Socket, Some(_)) if site == Site::Ours => Ok(()),
-            (Csrf::Socket, Some(_)) => forged(FOREIGN),
-            (Csrf::Origin | Csrf::OriginJson, by_cookie) => {
-                if site == Site::Foreign {
-                    return forged(FOREIGN);
-                }
-                if by_cookie.is_some() && site == Site::Untold {
-                    return forged("The request does not say which site it came from.");
-                }
-                if route.csrf == Csrf::OriginJson && by_cookie.is_some() && !is_json(headers) {
-                    return forged("With a session, this address reads JSON only.");
-                }
-                Ok(())
-            }
-        }
-    }
 }
 
 /// What a port that cannot answer means: reading what is public goes on, and everything that
 /// changes something, signs somebody in or pushes is refused.
-fn on_failing_port(route: &Route) -> OnFailure {
+pub(crate) fn on_failing_port(route: &Route) -> OnFailure {
     let public_read = route.method.is_safe() && route.access == Access::Anyone;
     // The fetch of a clone is a POST and changes nothing.
     let reads = match route.class {
@@ -573,11 +360,14 @@ fn allowed(decision: Decision) -> Result<(), Stop> {
     Err(too_many(decision.retry_after_ms).into())
 }
 
-fn too_many(wait_ms: u64) -> Problem {
+pub(crate) fn too_many(wait_ms: u64) -> Problem {
     let wait_s = wait_ms.div_ceil(1_000).max(1);
     Problem::new(
         Code::RateLimited,
-        format!("Too many requests. Please try again in {wait_s} seconds."),
+        match wait_s {
+            1 => "Too many requests. Please try again in a second.".to_owned(),
+            _ => format!("Too many requests. Please try again in {wait_s} seconds."),
+        },
     )
     .retry_after(wait_s)
 }
@@ -587,43 +377,9 @@ fn target(parts: &request::Parts) -> &str {
     parts.uri.path_and_query().map_or("/", |target| target.as_str())
 }
 
-/// Whether the body is what the route reads, as far as the head tells.
-fn body(route: &Route, headers: &HeaderMap) -> Result<(), Problem> {
-    match route.body {
-        Body::AnyStream => Ok(()),
-        Body::Stream(wanted) => {
-            let stated = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-            if stated == Some(wanted.as_bytes()) {
-                return Ok(());
-            }
-            let detail = format!("This address reads {wanted} and nothing else.");
-            Err(Problem::new(Code::UnsupportedMediaType, detail))
-        }
-        Body::UpTo(limit) => {
-            let length = headers
-                .get(CONTENT_LENGTH)
-                .and_then(|length| length.to_str().ok())
-                .and_then(|length| length.parse::<u64>().ok());
-            if length.is_some_and(|length| length > limit) {
-                let detail = format!("The body is larger than the {limit} bytes that this address reads.");
-                return Err(Problem::new(Code::TooLarge, detail));
-            }
-            Ok(())
-        }
-    }
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
-}
-
 /// Removes the headers that only our own programs write, in every spelling that some server on
-/// the way might take for the same name. A bridge's statement stays where the door
-/// verifies it.
+/// the way might take for the same name. A bridge's statement stays where the
+/// door verifies it.
 fn strip(headers: &mut HeaderMap, route: &Route) {
     let ours: Vec<HeaderName> = headers
         .keys()

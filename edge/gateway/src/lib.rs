@@ -11,6 +11,7 @@
 #![warn(missing_docs)]
 
 pub mod address;
+mod caller;
 pub mod config;
 pub mod conformance;
 pub mod cookie;

@@ -1,8 +1,10 @@
 //! What no request may look like, whoever sends it. Asked first, of the head alone: bodies are
 //! limited where they are read.
 
-use http::header::{CONTENT_LENGTH, HOST};
+use crate::routes::{Body, Route};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
 use plue_contract::seal::MAX_SEALED_BYTES;
 use plue_contract::{Code, Problem, headers};
 
@@ -138,6 +140,32 @@ pub(crate) fn segments(path: &str) -> Result<Vec<String>, Problem> {
         return Err(invalid("The address holds an empty segment."));
     }
     Ok(segments)
+}
+
+/// Whether the body is what the route reads, as far as the head tells.
+pub(crate) fn body(route: &Route, headers: &HeaderMap) -> Result<(), Problem> {
+    match route.body {
+        Body::AnyStream => Ok(()),
+        Body::Stream(wanted) => {
+            let stated = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+            if stated == Some(wanted.as_bytes()) {
+                return Ok(());
+            }
+            let detail = format!("This address reads {wanted} and nothing else.");
+            Err(Problem::new(Code::UnsupportedMediaType, detail))
+        }
+        Body::UpTo(limit) => {
+            let length = headers
+                .get(CONTENT_LENGTH)
+                .and_then(|length| length.to_str().ok())
+                .and_then(|length| length.parse::<u64>().ok());
+            if length.is_some_and(|length| length > limit) {
+                let detail = format!("The body is larger than the {limit} bytes that this address reads.");
+                return Err(Problem::new(Code::TooLarge, detail));
+            }
+            Ok(())
+        }
+    }
 }
 
 #[cfg(test)]
