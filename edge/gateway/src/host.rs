@@ -1,5 +1,5 @@
 //! The ports: what the gateway asks of the program that hosts it. What a failing port means is
-//! decided in [`crate::decide`], never by a host.
+//! decided by [`crate::Gateway::decide`], never by a host.
 
 use crate::limits::{BucketKey, Decision, Rate};
 use plue_contract::credentials::{Credential, SessionCookie};

@@ -114,7 +114,7 @@ fn query(query: &str) -> Result<(), Problem> {
 /// The segments of a path, each percent-decoded by itself, so that an encoded slash stays inside
 /// its segment. Refused are empty segments other than the last, `.` and `..` in any spelling,
 /// control characters, and what is not UTF-8.
-pub(crate) fn segments(path: &str) -> Result<Vec<String>, Problem> {
+pub fn segments(path: &str) -> Result<Vec<String>, Problem> {
     let Some(path) = path.strip_prefix('/') else {
         return Err(invalid("The address does not begin with `/`."));
     };

@@ -164,7 +164,8 @@ impl Router {
         Self { root }
     }
 
-    /// Finds the route of a method and of a path's decoded segments (see [`segments`]).
+    /// Finds the route of a method and of a path's decoded segments (see
+    /// [`crate::validation::segments`]).
     pub fn find(&self, verb: Option<Verb>, segments: &[String]) -> Outcome {
         let mut search = Search {
             segments,
