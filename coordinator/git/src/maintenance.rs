@@ -1,7 +1,56 @@
-//! Keeping a cached repository quick to read.
+//! Keeping a cached repository quick to read: many small packs into few, and the commit graph.
 
 use crate::cache::Bare;
 use crate::child::{self, Git, GitError};
+use crate::oid::Oid;
+use crate::quarantine::{Quarantine, QuarantineError};
+
+/// How much larger each pack is to be than all smaller ones together.
+const FACTOR: u64 = 2;
+
+/// Chooses packs to be rolled up into one, by how many objects each has, so that every pack that
+/// is left has at least twice as many as all smaller ones together. Answers their places; none
+/// where that is so already. However often it is followed, the number of packs stays below the
+/// logarithm of the number of objects, and each object is rewritten that many times at most.
+pub fn geometric(objects: &[u64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..objects.len()).collect();
+    order.sort_by_key(|&at| objects[at]);
+    let (mut sum, mut split) = (0u64, 0);
+    for (place, &at) in order.iter().enumerate() {
+        if place > 0 && objects[at] < FACTOR.saturating_mul(sum) {
+            split = place + 1;
+        }
+        sum = sum.saturating_add(objects[at]);
+    }
+    order.truncate(split);
+    order
+}
+
+/// Makes one pack of several, in a quarantine that knows all packs of the repository: every
+/// object of these that is in none of the others, reachable or not. The pack is then the
+/// quarantine's, like one that was pushed; there is none where the others have everything.
+pub async fn roll_up(git: &Git, quarantine: &mut Quarantine, packs: &[Oid]) -> Result<(), QuarantineError> {
+    let mut command = git.command(quarantine.dir());
+    command
+        .args(["-c", "pack.writeReverseIndex=true"])
+        .args(["pack-objects", "--stdin-packs", "--delta-base-offset", "-q"])
+        .arg("objects/pack/pack");
+    let mut input = String::new();
+    for checksum in quarantine.known() {
+        let others = if packs.contains(checksum) { "" } else { "^" };
+        input.push_str(&format!("{others}pack-{checksum}.pack\n"));
+    }
+    let printed = child::run(command, input.as_bytes(), 1024)
+        .await?
+        .success("pack-objects")?;
+    let printed = String::from_utf8_lossy(&printed);
+    let checksum = printed.trim();
+    let checksum = Oid::parse(checksum, quarantine.format()).map_err(|_| GitError::Failed {
+        verb: "pack-objects".into(),
+        message: format!("it answered {checksum:?}"),
+    })?;
+    Ok(quarantine.adopt(checksum)?)
+}
 
 /// Writes the commit graph with its changed-path filters, from which history is read many times
 /// quicker than from the commits. It is part of the cache: nothing is lost without it.
@@ -18,4 +67,57 @@ pub async fn commit_graph(git: &Git, bare: &Bare) -> Result<(), GitError> {
         .await?
         .success("commit-graph")
         .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn small_packs_are_chosen() {
+        for (objects, chosen) in [
+            (&[][..], &[][..]),
+            (&[5], &[]),
+            (&[5, 5], &[0, 1]),
+            (&[10, 5], &[]),
+            (&[9, 5], &[1, 0]),
+            (&[100, 3, 3, 3], &[1, 2, 3]),
+            (&[100, 3, 3, 60], &[1, 2, 3, 0]),
+            (&[0, 0], &[]),
+        ] {
+            assert_eq!(geometric(objects), chosen, "{objects:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_left_grows(objects in prop::collection::vec(0..1_000_000u64, 0..60)) {
+            let chosen = geometric(&objects);
+            prop_assert_ne!(chosen.len(), 1);
+            let mut left: Vec<u64> = (0..objects.len())
+                .filter(|at| !chosen.contains(at))
+                .map(|at| objects[at])
+                .collect();
+            if !chosen.is_empty() {
+                left.push(chosen.iter().map(|&at| objects[at]).sum());
+            }
+            prop_assert_eq!(geometric(&left), [0usize; 0]);
+        }
+
+        #[test]
+        fn many_pushes_never_make_many_packs(pushes in prop::collection::vec(1..50u64, 0..300)) {
+            let mut packs: Vec<u64> = vec![];
+            for push in pushes {
+                packs.push(push);
+                let chosen = geometric(&packs);
+                if !chosen.is_empty() {
+                    let one = chosen.iter().map(|&at| packs[at]).sum();
+                    packs = (0..packs.len()).filter(|at| !chosen.contains(at)).map(|at| packs[at]).collect();
+                    packs.push(one);
+                }
+                prop_assert!(packs.len() <= 16, "{:?}", packs);
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@
 mod support;
 
 use plue_git::connectivity::{self, ConnectivityError};
-use plue_git::{ObjectFormat, ObjectKind, Oid, Quarantine, QuarantineError, QuarantineLimits};
+use plue_git::{ObjectFormat, ObjectKind, Oid, Quarantine, QuarantineError, QuarantineLimits, maintenance};
 use std::time::Duration;
 use support::{Place, person, piped};
 
@@ -488,4 +488,40 @@ async fn tags_are_followed_to_their_end() {
             (v1, ObjectKind::Tag, Some(commit)),
         ]
     );
+}
+
+#[tokio::test]
+async fn many_packs_become_one() {
+    for format in [ObjectFormat::Sha1, ObjectFormat::Sha256] {
+        let mut place = Place::new(format).await;
+        let mut last = None;
+        for n in 0..4 {
+            let tip = place.commit("a", &format!("{n}\n").repeat(500));
+            let since = last.map(|old: Oid| format!("^{old}"));
+            let revs: Vec<&str> = ["main"].into_iter().chain(since.as_deref()).collect();
+            let pack = place.pack(&revs, true);
+            let quarantine = place.receive(&pack).await.unwrap();
+            place.accept(&quarantine, &[("refs/heads/main", tip)]);
+            last = Some(tip);
+        }
+        let before = place.known.clone();
+        assert_eq!(before.len(), 4);
+        let mut quarantine = place.open();
+        maintenance::roll_up(&place.git, &mut quarantine, &before[1..])
+            .await
+            .unwrap();
+        let rolled = quarantine.pack().unwrap().clone();
+        assert!(rolled.rev.is_some());
+        // Three commits, trees and blobs; the first pack keeps what it has.
+        assert_eq!(rolled.objects, 9);
+        place.accept(&quarantine, &[("refs/heads/main", last.unwrap())]);
+        place.bare.remove_packs(&before[1..]).unwrap();
+        assert_eq!(place.bare.packs().unwrap().len(), 2);
+        person(place.bare.dir(), &["fsck", "--full", "--strict"]);
+        // Once more there is nothing in it that the other does not have.
+        place.known = vec![before[0], rolled.checksum];
+        let mut again = place.open();
+        maintenance::roll_up(&place.git, &mut again, &[]).await.unwrap();
+        assert_eq!(again.pack(), None);
+    }
 }

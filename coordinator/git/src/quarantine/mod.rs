@@ -151,6 +151,7 @@ fn figure(bytes: u64) -> String {
 pub struct Quarantine {
     dir: TempDir,
     format: ObjectFormat,
+    known: Vec<Oid>,
     pack: Option<PackFiles>,
     self_contained: bool,
 }
@@ -178,6 +179,7 @@ impl Quarantine {
         Ok(Self {
             dir,
             format: bare.format(),
+            known: known.to_vec(),
             pack: None,
             self_contained: false,
         })
@@ -188,6 +190,7 @@ impl Quarantine {
         Ok(Self {
             dir: Self::empty(format, scratch)?,
             format,
+            known: vec![],
             pack: None,
             self_contained: false,
         })
@@ -223,10 +226,7 @@ impl Quarantine {
             .await
             .map_err(|_| QuarantineError::Deadline { deadline })??;
         if let Some(received) = received {
-            self.pack = Some(PackFiles::at(
-                &self.dir.path().join("objects/pack"),
-                received.checksum,
-            )?);
+            self.adopt(received.checksum)?;
             self.self_contained = received.self_contained;
         }
         Ok(())
@@ -282,6 +282,18 @@ impl Quarantine {
     /// The pack to be stored; none where nothing came that the repository lacked.
     pub fn pack(&self) -> Option<&PackFiles> {
         self.pack.as_ref()
+    }
+
+    /// The packs that it was told of.
+    pub(crate) fn known(&self) -> &[Oid] {
+        &self.known
+    }
+
+    /// Takes a pack that git put into its folder for its own, unless it is empty.
+    pub(crate) fn adopt(&mut self, checksum: Oid) -> io::Result<()> {
+        let folder = self.dir.path().join("objects/pack");
+        self.pack = Some(PackFiles::at(&folder, checksum)?).filter(|pack| pack.objects > 0);
+        Ok(())
     }
 
     /// Whether whatever the pack's objects refer to is in the pack.
