@@ -1,6 +1,7 @@
 //! Named statements: every one is timed under its name, and tests can make any of them fail.
 
 use crate::error::StoreError;
+use crate::faults::Faults;
 use crate::tx::Conn;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::{Any, Arguments, AssertSqlSafe, Encode, Executor, FromRow, SqlSafeStr, SqlStr, Type};
@@ -112,15 +113,17 @@ pub(crate) struct Started {
 
 impl Started {
     /// Begins the clock, unless a test wants this statement to fail.
-    pub(crate) fn now(conn: &mut Conn, name: &'static str) -> Result<Self, StoreError> {
-        if let Err(error) = conn.faults().check(name) {
-            conn.poison();
-            return Err(error);
-        }
+    pub(crate) fn new(faults: &Faults, name: &'static str) -> Result<Self, StoreError> {
+        faults.check(name)?;
         Ok(Self {
             name,
             at: Instant::now(),
         })
+    }
+
+    /// Begins the clock for a statement on this connection.
+    pub(crate) fn now(conn: &mut Conn, name: &'static str) -> Result<Self, StoreError> {
+        Self::new(conn.faults(), name).inspect_err(|_| conn.poison())
     }
 
     /// Records how long it took, and that it failed if it did.

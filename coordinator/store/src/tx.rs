@@ -136,8 +136,10 @@ impl Store {
     }
 
     async fn begin<'env>(&self) -> Result<Tx<'env>, StoreError> {
-        self.faults_in().check("begin")?;
+        // Timed with the wait for a free writer, which is where contention shows first.
+        let started = Started::new(self.faults_in(), "begin")?;
         let begun = self.writers().begin_with(self.engine().begin()).await;
+        started.record();
         Ok(Tx {
             conn: Conn {
                 held: Held::Transaction(begun.map_err(StoreError::from_sqlx)?),

@@ -221,7 +221,7 @@ fn statements_are_timed_by_name() {
         });
     });
     let page = recorder.handle().render();
-    for name in ["test.add", "store.health", "commit"] {
+    for name in ["begin", "test.add", "store.health", "commit"] {
         assert!(
             page.contains(&format!("plue_sql_seconds_count{{statement=\"{name}\"}}")),
             "{name} in {page}"
