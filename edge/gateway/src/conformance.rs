@@ -104,6 +104,9 @@ pub struct HostState {
     /// Whether ada's session has ended.
     #[serde(default)]
     pub session_ended: bool,
+    /// Whether the host has just given ada's session a new secret.
+    #[serde(default)]
+    pub session_rotated: bool,
 }
 
 /// What becomes of a request.

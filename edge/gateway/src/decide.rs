@@ -15,6 +15,7 @@ use crate::limits::{BucketKey, Decision, Subject};
 use crate::refusal;
 use crate::routes::{self, Access, Class, Matched, Outcome, Route, Router, State, Verb};
 use crate::validation;
+use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, request, response};
 use plue_contract::statement::Statement;
 use plue_contract::{Caller, Code, Problem, Who, headers};
@@ -116,6 +117,7 @@ impl<H: Host> Gateway<H> {
     /// knows it.
     pub async fn decide(&self, mut parts: request::Parts, peer: Option<IpAddr>) -> Verdict {
         let now_ms = self.host.now_ms();
+        name_host(&mut parts);
         let client = address::client(&self.config.addresses, &parts.headers, peer);
         let dialect = routes::dialect_of(parts.uri.path());
         let mut plan = Plan {
@@ -370,6 +372,16 @@ pub(crate) fn too_many(wait_ms: u64) -> Problem {
         },
     )
     .retry_after(wait_s)
+}
+
+/// HTTP/2 names the host in the address; everything here and behind reads the header.
+fn name_host(parts: &mut request::Parts) {
+    if let Some(authority) = parts.uri.authority()
+        && !parts.headers.contains_key(HOST)
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        parts.headers.insert(HOST, host);
+    }
 }
 
 /// The path and query that a statement is about.

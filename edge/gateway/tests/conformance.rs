@@ -318,3 +318,25 @@ fn a_statement_crosses_from_edge_to_coordinator() {
     };
     assert_ne!(late.caller.address, forward.caller.address);
 }
+
+/// HTTP/2 has no `Host` header of its own.
+#[test]
+fn a_host_that_the_address_names_counts_as_the_header() {
+    let gateway = Gateway::new(Fake::default(), config(Statements::Neither));
+    let sign_in = |origin: &str| {
+        let (parts, ()) = Request::post("http://two.example/login")
+            .header("origin", origin)
+            .body(())
+            .expect("a request")
+            .into_parts();
+        now(gateway.decide(parts, None))
+    };
+    let Verdict::Forward(forward) = sign_in("http://two.example") else {
+        panic!("our own page was refused");
+    };
+    assert_eq!(forward.parts.headers["host"], "two.example");
+    let Verdict::Reply(answer) = sign_in("http://three.example") else {
+        panic!("a foreign page signed in");
+    };
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+}

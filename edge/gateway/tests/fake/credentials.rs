@@ -46,12 +46,12 @@ pub fn cookie() -> String {
     format!("plue_session={}", SessionCookie::value(&session_id(), &[7; 32]))
 }
 
-pub fn session() -> SessionState {
+pub fn session(rotated: bool) -> SessionState {
     SessionState {
         who: ada(Via::Session(session_id())),
         session: session_id(),
         expires_ms: NOW_MS + 1_000_000,
-        replacement: None,
+        replacement: rotated.then(|| SessionCookie::value(&session_id(), &[8; 32])),
     }
 }
 

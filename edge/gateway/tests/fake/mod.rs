@@ -45,6 +45,7 @@ pub struct Fake {
     fills: AtomicU64,
     failing: HashSet<String>,
     session_ended: bool,
+    session_rotated: bool,
 }
 
 impl Fake {
@@ -52,6 +53,7 @@ impl Fake {
         let fake = Self {
             failing: state.failing.iter().cloned().collect(),
             session_ended: state.session_ended,
+            session_rotated: state.session_rotated,
             ..Self::default()
         };
         for key in &state.drained {
@@ -133,7 +135,7 @@ impl Sessions for Fake {
             SessionKey::Cookie(cookie) => *cookie == credentials::session_cookie(),
             SessionKey::Id(id) => *id == credentials::session_cookie().id,
         };
-        let session = (known && !self.session_ended).then(credentials::session);
+        let session = (known && !self.session_ended).then(|| credentials::session(self.session_rotated));
         ready(self.port("sessions").map(|()| session))
     }
 }
