@@ -426,7 +426,7 @@ pub fn dialect_of(path: &str) -> Dialect {
     let second = segments.next().unwrap_or_default();
     match (first, second) {
         ("api", "v1") => Dialect::Message,
-        ("api", _) | ("internal" | "do" | "hooks", _) => Dialect::Plue,
+        ("api", _) | ("internal" | "do" | "hooks" | "pty", _) => Dialect::Plue,
         ("v2", "sessions") | ("v1" | "v3", _) => Dialect::Happy,
         ("v2", _) => Dialect::Oci,
         ("trpc", _) => Dialect::Trpc,

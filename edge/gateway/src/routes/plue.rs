@@ -8,6 +8,7 @@ const LOGIN: Route = Route::of(Class::Login, Dialect::Plue);
 const PAGE: Route = Route::of(Class::Page, Dialect::Page);
 const ASSET: Route = Route::of(Class::Asset, Dialect::Page);
 const HEALTH: Route = Route::of(Class::Health, Dialect::Plue);
+const SOCKET: Route = Route::of(Class::Socket, Dialect::Plue);
 const INTERNAL: Route = Route::of(Class::Internal, Dialect::Plue);
 const HOOK: Route = Route::of(Class::Hook, Dialect::Plue);
 const RUNNER: Route = Route::of(Class::Runner, Dialect::Plue);
@@ -281,7 +282,6 @@ routes! {
         Delete "/api/sessions/{id}/messages/{messageId}/parts/{partId}";
         Post "/api/sessions/{id}/run";
         Get "/api/sessions/{id}/stream";
-        Post "/api/sessions/{id}/pty";
         Post "/api/workflows/parse";
         Post "/api/workflows/run";
         Get "/api/workflows/runs";
@@ -290,6 +290,16 @@ routes! {
         Post "/api/workflows/runs/{id:digits}/cancel";
         Post "/api/prompts/parse";
         Post "/api/prompts/render";
+    }
+    API.known() {
+        Get "/pty";
+        Post "/pty";
+        Get "/pty/{id}";
+        Delete "/pty/{id}";
+        Post "/pty/{id}/resize";
+    }
+    SOCKET {
+        Get "/pty/{id}/ws";
     }
     API.access(Access::Admin) {
         Post "/api/watcher/watch/{owner}/{repo}";
