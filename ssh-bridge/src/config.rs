@@ -23,6 +23,8 @@ pub struct BridgeConfig {
     pub proxies: Vec<Network>,
     /// How many connections may be open in all.
     pub max_connections: usize,
+    /// How many of them may be held by clients that have not authenticated yet.
+    pub max_unauthenticated: usize,
     /// How many connections one address (of IPv6, one /64) may hold.
     pub max_connections_per_address: u32,
     /// How many connections one address may begin in a minute.
@@ -56,6 +58,7 @@ impl Default for BridgeConfig {
             anonymous_read: false,
             proxies: Vec::new(),
             max_connections: 1_000,
+            max_unauthenticated: 500,
             max_connections_per_address: 64,
             max_new_per_minute: 240,
             max_auth_failures: 5,

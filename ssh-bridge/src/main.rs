@@ -2,10 +2,13 @@
 //!
 //! Only here are the environment and the clock read.
 
+mod figures;
+
 use anyhow::Context;
 use clap::Parser;
 use plue_ssh_bridge::{BridgeConfig, HostKeys, Network, Remote, RemoteConfig};
-use std::net::IpAddr;
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
@@ -58,6 +61,13 @@ struct Options {
     /// How many connections may be open in all
     #[arg(long, env = "SSH_MAX_CONNECTIONS", default_value_t = BridgeConfig::default().max_connections)]
     max_connections: usize,
+    /// How many of them may be held by clients that have not authenticated yet
+    #[arg(
+        long,
+        env = "SSH_MAX_UNAUTHENTICATED",
+        default_value_t = BridgeConfig::default().max_unauthenticated
+    )]
+    max_unauthenticated: usize,
     /// How many connections one address may hold
     #[arg(
         long,
@@ -127,6 +137,9 @@ struct Options {
         default_value_t = BridgeConfig::default().shutdown_grace.as_secs()
     )]
     shutdown_grace: u64,
+    /// Where to show figures for Prometheus, as 127.0.0.1:9100 (default: nowhere)
+    #[arg(long, env = "SSH_METRICS_ADDR", value_name = "ADDR")]
+    metrics_addr: Option<SocketAddr>,
     /// Which log lines to write, as `info` or `plue_ssh_bridge=debug`
     #[arg(long, env = "PLUE_LOG", default_value = "info")]
     log: String,
@@ -139,6 +152,7 @@ impl Options {
             anonymous_read: self.anonymous_read,
             proxies: self.proxy_networks.clone(),
             max_connections: self.max_connections,
+            max_unauthenticated: self.max_unauthenticated,
             max_connections_per_address: self.max_per_ip_connections,
             max_new_per_minute: self.rate_limit_per_minute,
             max_auth_failures: self.max_auth_failures,
@@ -185,9 +199,20 @@ async fn main() -> anyhow::Result<()> {
     let listener = TcpListener::bind((options.host, options.port))
         .await
         .with_context(|| format!("listening on {} port {}", options.host, options.port))?;
-    println!("ssh://{}", listener.local_addr()?);
+    let mut lines = format!("ssh://{}\n", listener.local_addr()?);
     for fingerprint in keys.fingerprints() {
-        println!("{fingerprint}");
+        lines.push_str(&fingerprint);
+        lines.push('\n');
+    }
+    if let Err(error) = std::io::stdout().write_all(lines.as_bytes()) {
+        tracing::debug!(%error, "nobody reads the address");
+    }
+    if let Some(address) = options.metrics_addr {
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("showing figures on {address}"))?;
+        tracing::info!(address = %listener.local_addr()?, "showing figures");
+        tokio::spawn(figures::show(listener, figures::keep()?));
     }
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;

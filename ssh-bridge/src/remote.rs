@@ -97,7 +97,7 @@ impl Remote {
         http.set_nodelay(true);
         http.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls(config)?)
+            .with_tls_config(tls(config, base.scheme_str() == Some("https"))?)
             .https_or_http()
             .enable_http2()
             .wrap_connector(http);
@@ -281,12 +281,17 @@ fn keyring(secret: &str) -> Result<Keyring, RemoteError> {
     }
 }
 
-fn tls(config: &RemoteConfig) -> Result<rustls::ClientConfig, RemoteError> {
+/// Whose certificates are believed: nobody's, where TLS is not spoken.
+fn tls(config: &RemoteConfig, is_spoken: bool) -> Result<rustls::ClientConfig, RemoteError> {
     use hyper_rustls::ConfigBuilderExt;
     let builder =
         rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
             .with_safe_default_protocol_versions()
             .expect("because ring offers both versions");
+    if !is_spoken {
+        let nobody = rustls::RootCertStore::empty();
+        return Ok(builder.with_root_certificates(nobody).with_no_client_auth());
+    }
     let Some(path) = &config.ca else {
         let wrong = |error: io::Error| RemoteError::Certificates {
             from: "the system".to_owned(),

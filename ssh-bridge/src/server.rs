@@ -53,6 +53,7 @@ pub async fn serve<B: Backend>(
 ) -> io::Result<()> {
     let protocol = Arc::new(protocol(&config, keys));
     let places = Arc::new(Semaphore::new(config.max_connections));
+    let waiting = Arc::new(Semaphore::new(config.max_unauthenticated));
     let farewells = Arc::new(Semaphore::new(MAX_FAREWELLS));
     let door = Arc::new(Door {
         guard: Guard::new(&config),
@@ -78,7 +79,10 @@ pub async fn serve<B: Backend>(
                 continue;
             }
         };
-        let Ok(place) = places.clone().try_acquire_owned() else {
+        let (Ok(place), Ok(waiting)) = (
+            places.clone().try_acquire_owned(),
+            waiting.clone().try_acquire_owned(),
+        ) else {
             metrics::counter!("plue_ssh_refused_total", "reason" => "full").increment(1);
             let text = "The forge holds as many connections as it can; please try again in a minute.";
             bid_farewell(&connections, &farewells, stream, text.to_owned());
@@ -92,6 +96,7 @@ pub async fn serve<B: Backend>(
             stream,
             peer,
             place,
+            waiting,
         ));
     }
     drop(listener);
@@ -131,6 +136,10 @@ impl<B: Backend> Drop for Admitted<B> {
 }
 
 /// Keeps one connection from its first byte to its last.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "it takes over all that one connection owns"
+)]
 async fn keep<B: Backend>(
     door: Arc<Door<B>>,
     protocol: Arc<russh::server::Config>,
@@ -139,7 +148,9 @@ async fn keep<B: Backend>(
     mut stream: TcpStream,
     peer: SocketAddr,
     place: OwnedSemaphorePermit,
+    waiting: OwnedSemaphorePermit,
 ) {
+    // Held to the end, unlike the other, which the client gives back when it has authenticated.
     let _place = place;
     let began = Instant::now();
     let peer = peer.ip().to_canonical();
@@ -180,7 +191,13 @@ async fn keep<B: Backend>(
     }
     let valve = Arc::new(Valve::default());
     let progress = Arc::new(Progress::default());
-    let client = Client::new(door.clone(), connection.clone(), progress.clone(), valve.clone());
+    let client = Client::new(
+        door.clone(),
+        connection.clone(),
+        progress.clone(),
+        valve.clone(),
+        waiting,
+    );
     let socket = Socket::new(stream, valve.clone());
     let greeted = tokio::time::timeout(
         door.config.handshake_timeout,

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -142,6 +142,8 @@ pub(crate) struct Client<B: Backend> {
     progress: Arc<Progress>,
     valve: Arc<Valve>,
     standing: Standing,
+    /// One of the few places for clients who have not authenticated, until it has.
+    waiting: Option<OwnedSemaphorePermit>,
     channels: HashMap<ChannelId, ChannelState>,
 }
 
@@ -176,6 +178,7 @@ impl<B: Backend> Client<B> {
         connection: Connection,
         progress: Arc<Progress>,
         valve: Arc<Valve>,
+        waiting: OwnedSemaphorePermit,
     ) -> Self {
         Self {
             door,
@@ -183,6 +186,7 @@ impl<B: Backend> Client<B> {
             progress,
             valve,
             standing: Standing::Nobody,
+            waiting: Some(waiting),
             channels: HashMap::new(),
         }
     }
@@ -469,6 +473,7 @@ impl<B: Backend> russh::server::Handler for Client<B> {
     async fn auth_succeeded(&mut self, _: &mut Session) -> Result<(), russh::Error> {
         self.progress.used_ms.store(self.door.now_ms(), Ordering::Release);
         self.progress.reached(Phase::Open);
+        self.waiting = None;
         Ok(())
     }
 

@@ -12,15 +12,19 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use plue_contract::bridge::{Ask, BridgeStatement, EXEC_PATH, IDENTIFY_PATH, Stream};
 use plue_contract::seal::{Keyring, Purpose};
 use plue_ssh_bridge::{Connection, Exec, encode_exit_frame, encode_frames};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::io::StreamReader;
 
 pub const SECRET: &str = "b1946ac92492d2347c6235b4d2611184b1946ac92492d2347c6235b4d2611184";
@@ -36,7 +40,42 @@ impl Coordinator {
         Self::at("127.0.0.1:0".parse().expect("an address"), house).await
     }
 
+    /// One that speaks TLS with this certificate and key, as files in PEM.
+    pub async fn with_tls(house: Arc<House>, certificate: &Path, key: &Path) -> Self {
+        let certificates: Vec<_> = CertificateDer::pem_file_iter(certificate)
+            .expect("a file")
+            .map(|certificate| certificate.expect("a certificate"))
+            .collect();
+        let key = PrivateKeyDer::from_pem_file(key).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("ring offers both versions")
+            .with_no_client_auth()
+            .with_single_cert(certificates, key)
+            .expect("they match");
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let tls = TlsAcceptor::from(Arc::new(config));
+        Self::listen("127.0.0.1:0".parse().expect("an address"), house, move |stream| {
+            let tls = tls.clone();
+            async move { tls.accept(stream).await.ok() }
+        })
+        .await
+    }
+
     pub async fn at(address: SocketAddr, house: Arc<House>) -> Self {
+        Self::listen(address, house, async |stream| Some(stream)).await
+    }
+
+    async fn listen<S, F>(
+        address: SocketAddr,
+        house: Arc<House>,
+        accept: impl Fn(TcpStream) -> F + Send + 'static,
+    ) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        F: Future<Output = Option<S>> + Send,
+    {
         let listener = TcpListener::bind(address).await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let mut served = JoinSet::new();
@@ -46,6 +85,9 @@ impl Coordinator {
             loop {
                 let (stream, _) = listener.accept().await.expect("a connection");
                 stream.set_nodelay(true).expect("a live socket");
+                let Some(stream) = accept(stream).await else {
+                    continue;
+                };
                 let house = house.clone();
                 let service = service_fn(move |request| answer(house.clone(), request));
                 let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())

@@ -140,6 +140,79 @@ async fn a_full_house_says_so() {
     );
     drop(one);
     door.close().await;
+
+    let config = BridgeConfig {
+        max_unauthenticated: 1,
+        ..BridgeConfig::default()
+    };
+    let door = Open::new(config, Inside(house.clone())).await;
+    let mut one = connect(door.address).await;
+    let second = outcome(person.ssh(door.address, &[], Some("both"))).await;
+    assert!(
+        second
+            .errors
+            .contains("The forge holds as many connections as it can"),
+        "{}",
+        second.errors
+    );
+    assert!(sign_in(&mut one, &person).await.success());
+    let third = outcome(person.ssh(door.address, &[], Some("both"))).await;
+    assert_eq!(
+        third.status,
+        Some(7),
+        "who authenticated waits no more: {third:?}"
+    );
+    drop(one);
+    door.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nonsense_before_the_keys_harms_nobody() {
+    let house = House::new();
+    let person = Person::member(&house);
+    let config = BridgeConfig {
+        handshake_timeout: Duration::from_secs(1),
+        ..BridgeConfig::default()
+    };
+    let door = Open::new(config, Inside(house.clone())).await;
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    // Lengths of nothing, of four gigabytes, and of just too much; then messages of every number,
+    // among them those of a connection that has authenticated.
+    let mut packets = vec![vec![0; 16], vec![0xff; 4096], vec![0, 4, 0, 1, 4, 20, 0, 0]];
+    for number in [1, 2, 5, 20, 21, 30, 50, 61, 80, 90, 94, 98, 255] {
+        let mut packet = vec![0, 0, 0, 44, 4, number];
+        packet.extend((0..42).map(|_| random() as u8));
+        packets.push(packet);
+    }
+    for _ in 0..100 {
+        let length = random() % 300;
+        packets.push((0..length).map(|_| random() as u8).collect());
+    }
+    let mut held = Vec::new();
+    for packet in packets {
+        let mut stream = TcpStream::connect(door.address).await.expect("connected");
+        stream.write_all(b"SSH-2.0-nonsense\r\n").await.expect("sent");
+        stream.write_all(&packet).await.expect("sent");
+        held.push(stream);
+        if held.len() == 50 {
+            for mut stream in held.drain(..) {
+                closed_after(&mut stream).await;
+            }
+        }
+    }
+    for mut stream in held {
+        closed_after(&mut stream).await;
+    }
+    let done = outcome(person.ssh(door.address, &[], Some("both"))).await;
+    assert_eq!(done.status, Some(7), "{done:?}");
+    assert_eq!(house.seen().len(), 1);
+    door.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

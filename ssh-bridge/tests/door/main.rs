@@ -6,6 +6,7 @@ mod git;
 mod house;
 mod identity;
 mod limits;
+mod memory;
 mod program;
 mod remote;
 mod streams;

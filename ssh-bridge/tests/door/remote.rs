@@ -100,6 +100,66 @@ async fn a_command_ends_with_its_client_on_the_other_host_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_coordinator_behind_tls_must_show_its_certificate() {
+    let house = House::new();
+    let person = Person::member(&house);
+    let certify = |name: &str| {
+        let file = |kind: &str| house.dir.path().join(format!("{name}.{kind}"));
+        let (certificate, key) = (file("crt"), file("key"));
+        let made = std::process::Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+            ])
+            .args(["-nodes", "-days", "2", "-subj", "/CN=forge"])
+            .args([
+                "-addext",
+                "subjectAltName=IP:127.0.0.1",
+                "-addext",
+                "basicConstraints=critical,CA:FALSE",
+            ])
+            .arg("-keyout")
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate)
+            .output()
+            .expect("openssl");
+        assert!(made.status.success(), "{made:?}");
+        (certificate, key)
+    };
+    let (certificate, key) = certify("own");
+    let (other, _) = certify("other");
+    let coordinator = Coordinator::with_tls(house.clone(), &certificate, &key).await;
+    for (ca, status) in [(certificate, 7), (other, 128)] {
+        let remote = Remote::new(&RemoteConfig {
+            url: format!("https://{}", coordinator.address),
+            ca: Some(ca),
+            secret: SECRET.to_owned(),
+            now_ms,
+        });
+        let door = Open::new(BridgeConfig::default(), remote.expect("fit")).await;
+        let done = outcome(person.ssh(door.address, &[], Some("both"))).await;
+        assert_eq!(done.status, Some(status), "{done:?}");
+        door.close().await;
+    }
+    assert_eq!(house.seen().len(), 1);
+    let nothing = house.dir.path().join("own.key");
+    for ca in [nothing, house.dir.path().join("none")] {
+        let refused = Remote::new(&RemoteConfig {
+            url: "https://127.0.0.1".to_owned(),
+            ca: Some(ca),
+            secret: SECRET.to_owned(),
+            now_ms,
+        });
+        assert!(refused.is_err());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_the_secret_a_bridge_gets_nothing() {
     let house = House::new();
     let person = Person::member(&house);
