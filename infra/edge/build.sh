@@ -1,13 +1,16 @@
 #!/bin/sh
 # Builds the worker into edge/cloudflare/build: index.js and index_bg.wasm, the same files for
 # plain workerd, `wrangler dev` and `wrangler deploy`. Installs its own tools, pinned, and does
-# nothing where nothing changed.
+# nothing where nothing changed. With PLUE_EDGE_FAILPOINTS=1 it builds the worker of the tests,
+# which panics on demand, into edge/cloudflare/build/failpoints.
+#
+# The standard library is built along, so that a panic unwinds: it then ends one request, where
+# the library as it comes would take every request of the isolate with it.
 #
 # Exit status 3: the wasm tool chain cannot be had; the last line says what would mend it.
 set -eu
 cd "$(dirname "$0")/../.."
 
-WORKER_BUILD=0.8.7
 WASM_BINDGEN=0.2.129
 LIMIT_BYTES=1048576
 
@@ -15,6 +18,11 @@ cache="${XDG_CACHE_HOME:-$HOME/.cache}/plue"
 tools="${PLUE_TOOLS_DIR:-$cache/tools}"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$cache/target}"
 out=edge/cloudflare/build
+features=
+if [ "${PLUE_EDGE_FAILPOINTS:-}" = 1 ]; then
+    out=edge/cloudflare/build/failpoints
+    features=failpoints
+fi
 stamp="$out/.built-from"
 
 say() { printf 'edge: %s\n' "$*" >&2; }
@@ -28,8 +36,8 @@ cannot() {
 fingerprint() {
     {
         cat Cargo.lock Cargo.toml package-lock.json infra/edge/build.sh
-        find contract edge/gateway edge/cloudflare/src edge/cloudflare/Cargo.toml -type f \
-            \( -name '*.rs' -o -name '*.toml' -o -name '*.json' \) -print | LC_ALL=C sort | while IFS= read -r file; do
+        find contract edge/gateway edge/cloudflare/src edge/cloudflare/Cargo.toml edge/cloudflare/shim.js -type f \
+            \( -name '*.rs' -o -name '*.toml' -o -name '*.json' -o -name '*.js' \) -print | LC_ALL=C sort | while IFS= read -r file; do
             printf '%s\n' "$file"
             cat "$file"
         done
@@ -47,6 +55,13 @@ measure() {
     fi
 }
 
+# Two builds at once would take each other's files.
+mkdir -p "$CARGO_TARGET_DIR"
+if command -v flock >/dev/null; then
+    exec 9>"$CARGO_TARGET_DIR/edge-worker.lock"
+    flock 9
+fi
+
 command -v rustc >/dev/null || cannot "there is no rustc" "curl --proto '=https' -sSf https://sh.rustup.rs | sh"
 built_from=$(fingerprint)
 if [ -f "$out/index.js" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$built_from" ]; then
@@ -54,11 +69,10 @@ if [ -f "$out/index.js" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$built_from" ]; 
     exit 0
 fi
 
-# The target's standard library, however it was installed.
-if [ ! -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib" ]; then
-    say "adding the target wasm32-unknown-unknown"
-    rustup target add wasm32-unknown-unknown >&2 ||
-        cannot "the target wasm32-unknown-unknown is missing" "rustup target add wasm32-unknown-unknown"
+if [ ! -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library/std" ]; then
+    say "adding the standard library's source"
+    rustup component add rust-src >&2 ||
+        cannot "the source of Rust's standard library is missing" "rustup component add rust-src"
 fi
 
 if [ ! -x node_modules/.bin/esbuild ] || [ ! -x node_modules/.bin/wasm-opt ] || [ ! -x node_modules/.bin/workerd ]; then
@@ -66,27 +80,39 @@ if [ ! -x node_modules/.bin/esbuild ] || [ ! -x node_modules/.bin/wasm-opt ] || 
     npm ci --no-fund --no-audit >&2 || cannot "npm could not install its packages" "npm ci"
 fi
 
-# Tools are built without optimisation: they run for seconds and would compile for minutes.
-tool() {
-    if [ "$("$tools/bin/$2" --version 2>/dev/null | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1)" != "$3" ]; then
-        say "installing $1 $3 (some minutes, once)"
-        cargo install --quiet --locked --debug --force --root "$tools" --target-dir "$CARGO_TARGET_DIR/tools" "$1@$3" >&2 ||
-            cannot "cargo could not install $1" "cargo install --locked --debug --root '$tools' $1@$3"
-    fi
-}
-tool worker-build worker-build "$WORKER_BUILD"
-tool wasm-bindgen-cli wasm-bindgen "$WASM_BINDGEN"
+# The tool is built without optimisation: it runs for a second and would compile for minutes.
+bindgen="$tools/bin/wasm-bindgen"
+if [ "$("$bindgen" --version 2>/dev/null)" != "wasm-bindgen $WASM_BINDGEN" ]; then
+    say "installing wasm-bindgen-cli $WASM_BINDGEN (some minutes, once)"
+    cargo install --quiet --locked --debug --force --root "$tools" --target-dir "$CARGO_TARGET_DIR/tools" \
+        "wasm-bindgen-cli@$WASM_BINDGEN" >&2 ||
+        cannot "cargo could not install wasm-bindgen-cli" \
+            "cargo install --locked --debug --root '$tools' wasm-bindgen-cli@$WASM_BINDGEN"
+fi
 
 say "building"
 rm -f "$stamp"
-log="$CARGO_TARGET_DIR/edge-build.log"
-mkdir -p "$CARGO_TARGET_DIR"
-if ! WASM_BINDGEN_BIN="$tools/bin/wasm-bindgen" \
-    ESBUILD_BIN="$PWD/node_modules/.bin/esbuild" \
-    WASM_OPT_BIN="$PWD/node_modules/.bin/wasm-opt" \
-    "$tools/bin/worker-build" --profile edge edge/cloudflare -- --locked >"$log" 2>&1; then
-    cat "$log" >&2
-    exit 1
-fi
+work="$CARGO_TARGET_DIR/edge-worker"
+rm -rf "$work"
+mkdir -p "$work" "$out"
+
+# `build-std` is a switch of cargo that stable compilers have under this name only. The flags
+# replace whatever the user's environment has for native builds.
+RUSTC_BOOTSTRAP=1 WASM_BINDGEN_USE_JS_SYS=1 RUSTFLAGS="-Cpanic=unwind" cargo build --quiet \
+    -Zbuild-std=std,panic_unwind --target wasm32-unknown-unknown --profile edge \
+    -p plue-edge-cloudflare --features "$features" >&2
+"$bindgen" --target module --no-typescript --out-dir "$work" --out-name index \
+    --experimental-reset-state-function --force-enable-abort-handler \
+    "$CARGO_TARGET_DIR/wasm32-unknown-unknown/edge/plue_edge_cloudflare.wasm"
+# Named features only: the optimiser must not write what the runtime does not read yet.
+node_modules/.bin/wasm-opt -Os "$work/index_bg.wasm" -o "$work/optimised.wasm" \
+    --enable-mutable-globals --enable-sign-ext --enable-nontrapping-float-to-int --enable-bulk-memory \
+    --enable-multivalue --enable-reference-types --enable-exception-handling
+cp edge/cloudflare/shim.js "$work/shim.js"
+node_modules/.bin/esbuild "$work/shim.js" --bundle --minify --format=esm --log-level=warning \
+    --external:./index_bg.wasm '--external:cloudflare:*' --outfile="$work/bundled.js"
+# The runtime hands over a compiled module for a plain import.
+sed 's/import source /import /' "$work/bundled.js" >"$out/index.js"
+cp "$work/optimised.wasm" "$out/index_bg.wasm"
 measure
 printf '%s' "$built_from" >"$stamp"

@@ -2,6 +2,7 @@
 //
 //   node infra/edge/serve.mjs [--listen 127.0.0.1:8787] [--origin http://127.0.0.1:4000]
 //                             [--state .plue/edge] [--secrets-dir DIR] [--var NAME=VALUE]... [--verbose]
+//                             [--build DIR]
 //
 // Secrets come from the environment, or, where it has none, from files of the coordinator's
 // secrets folder (EDGE_SECRET from `edge-secret`, and so on); they are handed to workerd through
@@ -28,13 +29,14 @@ const { values: options } = parseArgs({
     origin: { type: "string", default: "http://127.0.0.1:4000" },
     state: { type: "string", default: join(root, ".plue/edge") },
     "secrets-dir": { type: "string" },
+    build: { type: "string" },
     var: { type: "string", multiple: true, default: [] },
     verbose: { type: "boolean", default: false },
   },
 });
 
 const wrangler = readWrangler(join(root, "wrangler.toml"));
-const build = join(root, dirname(wrangler.main));
+const build = options.build ? resolve(options.build) : join(root, dirname(wrangler.main));
 const state = resolve(options.state);
 const workerd = join(root, "node_modules/.bin/workerd");
 

@@ -30,6 +30,7 @@ pub struct Settings {
     origin: String,
     secrets: BTreeMap<String, String>,
     vars: BTreeMap<String, String>,
+    fail_points: bool,
 }
 
 impl Settings {
@@ -40,6 +41,7 @@ impl Settings {
             origin: origin.to_owned(),
             secrets: BTreeMap::new(),
             vars: BTreeMap::new(),
+            fail_points: false,
         })
     }
 
@@ -71,6 +73,12 @@ impl Settings {
         self
     }
 
+    /// The same with the worker that panics where a request's `x-fail-point` header says so.
+    pub fn fail_points(mut self) -> Settings {
+        self.fail_points = true;
+        self
+    }
+
     /// Where the Durable Objects and the generated configuration lie.
     pub fn state(&self) -> &Path {
         self.folder.path()
@@ -78,7 +86,7 @@ impl Settings {
 
     /// Builds the worker if it is not, starts it, and waits until it listens.
     pub fn start(self) -> anyhow::Result<Edge> {
-        build()?;
+        let worker = build(self.fail_points)?;
         let mut command = Command::new("node");
         command
             .env_clear()
@@ -91,7 +99,9 @@ impl Settings {
             .args(["infra/edge/serve.mjs", "--listen", "127.0.0.1:0", "--origin"])
             .arg(&self.origin)
             .arg("--state")
-            .arg(self.folder.path());
+            .arg(self.folder.path())
+            .arg("--build")
+            .arg(worker);
         for (name, value) in &self.vars {
             command.arg("--var").arg(format!("{name}={value}"));
         }
@@ -148,12 +158,22 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Builds the worker once for all tests of this process; nothing is done where nothing changed.
-fn build() -> anyhow::Result<()> {
-    static BUILT: OnceLock<Result<(), String>> = OnceLock::new();
-    let built = BUILT.get_or_init(|| {
+/// Builds the worker once for all tests of this process, where anything has changed, and answers
+/// where it lies.
+fn build(fail_points: bool) -> anyhow::Result<&'static str> {
+    static USUAL: OnceLock<Result<(), String>> = OnceLock::new();
+    static FAILING: OnceLock<Result<(), String>> = OnceLock::new();
+    let (built, folder) = if fail_points {
+        (&FAILING, "edge/cloudflare/build/failpoints")
+    } else {
+        (&USUAL, "edge/cloudflare/build")
+    };
+    let built = built.get_or_init(|| {
         let mut command = Command::new("infra/edge/build.sh");
         command.current_dir(root()).stdin(Stdio::null());
+        if fail_points {
+            command.env("PLUE_EDGE_FAILPOINTS", "1");
+        }
         // Set for the build of this test, and no business of the other.
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
@@ -169,7 +189,7 @@ fn build() -> anyhow::Result<()> {
         }
     });
     match built {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(folder),
         Err(error) => bail!("the worker could not be built:\n{error}"),
     }
 }

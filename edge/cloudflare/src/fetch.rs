@@ -4,11 +4,13 @@
 use crate::config::{ConfigError, EdgeConfig};
 use crate::host::EdgeHost;
 use crate::translate;
+use futures_util::FutureExt;
 use plue_contract::edge::Notice;
 use plue_contract::{Code, Problem};
 use plue_gateway::routes::Dialect;
 use plue_gateway::{Gateway, Verdict, refusal};
 use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use worker::{Context, Env, Request, Response, Result, console_error, event};
 
@@ -17,17 +19,18 @@ thread_local! {
     static GATEWAY: RefCell<Option<Rc<Gateway<EdgeHost>>>> = const { RefCell::new(None) };
 }
 
-#[event(start)]
-fn start() {
-    std::panic::set_hook(Box::new(|panic| console_error!("{panic}")));
-}
-
-/// Answers one request. A failure of ours is an answer too: it ends this request and no other.
+/// Answers one request. A failure of ours, even a panic, is an answer too: it ends this request
+/// and no other.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
     let answer = match gateway(&env) {
-        Ok(gateway) => respond(&gateway, request).await,
-        Err(error) => Err(error.to_string().into()),
+        Ok(gateway) => {
+            // What outlives the request is caches behind `RefCell`s, which no panic leaves
+            // borrowed or half written.
+            let answer = AssertUnwindSafe(respond(&gateway, request)).catch_unwind().await;
+            answer.unwrap_or_else(|_| Err("a panic ended the request".into()))
+        }
+        Err(error) => Err(error.into()),
     };
     answer.or_else(|error| {
         console_error!("{error}");
@@ -58,10 +61,14 @@ async fn respond(gateway: &Gateway<EdgeHost>, request: Request) -> Result<Respon
     if let Some(notice) = gateway.host().notice(&parts.headers) {
         return obey(gateway.host(), notice).await;
     }
+    #[cfg(feature = "failpoints")]
+    let fail_point = parts.headers.get("x-fail-point").cloned();
     let peer = translate::peer(&request);
     match gateway.decide(parts, peer).await {
         Verdict::Reply(reply) => translate::response(reply),
         Verdict::Forward(forward) => {
+            #[cfg(feature = "failpoints")]
+            assert!(fail_point.is_none_or(|point| point != "request"), "a fail point");
             let answer = gateway.host().coordinator().pass_on(&forward, &request).await;
             let plan = forward.plan;
             match answer {

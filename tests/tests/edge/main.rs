@@ -5,6 +5,7 @@ mod config;
 mod identity;
 mod limits;
 mod origin;
+mod panics;
 mod streams;
 mod trust;
 

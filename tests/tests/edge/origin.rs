@@ -204,6 +204,9 @@ async fn answer(
             .body(whole(""))
             .unwrap());
     }
+    if target.contains("slow") {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+    }
     let body = json!({"target": target}).to_string();
     Ok(Response::builder()
         .header("content-type", "application/json")

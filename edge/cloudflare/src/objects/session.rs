@@ -11,6 +11,7 @@ use plue_contract::credentials::SessionCookie;
 use plue_contract::edge::{Answer, Ask, SessionFacts};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
+use std::panic::RefUnwindSafe;
 use std::time::Duration;
 use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, State, durable_object};
 
@@ -64,6 +65,9 @@ pub struct Session {
     env: Env,
     has_tables: Cell<bool>,
 }
+
+/// Each change is one statement; what a panic may leave behind is the flag, which costs two more.
+impl RefUnwindSafe for Session {}
 
 impl Session {
     /// The storage, with its tables: they are gone after an alarm, and the object may live on.
