@@ -68,6 +68,7 @@ routes! {
         Post "/api/auth/login";
     }
     API.built().known().preset(Preset::Auth) {
+        Post "/api/auth/token";
         Get "/api/auth/csrf" .preset(Preset::Api);
         Get "/api/auth/sessions" .preset(Preset::Api);
         Delete "/api/auth/sessions";
