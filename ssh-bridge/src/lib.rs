@@ -6,7 +6,9 @@
 //! `plue serve`, or [`Remote`], which reaches a coordinator on another host.
 
 mod backend;
+mod command;
 mod config;
+mod door;
 mod frames;
 mod guard;
 mod host_keys;

@@ -2,11 +2,12 @@
 
 use crate::backend::{Backend, Connection};
 use crate::config::BridgeConfig;
+use crate::door::{Door, Phase, Progress};
 use crate::guard::Guard;
 use crate::host_keys::HostKeys;
 use crate::proxy;
 use crate::refusal::{self, SERVER_ID};
-use crate::session::{Client, Door, Phase, Progress};
+use crate::session::Client;
 use crate::socket::{Socket, Valve};
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
 use russh::server::RunningSession;
@@ -27,6 +28,8 @@ use tokio_util::task::TaskTracker;
 const MAX_FAREWELLS: usize = 64;
 /// How long a client may take to close its side after it was told to leave.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a client may take to leave after its commands were stopped.
+const CLOSED_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client has to read the end of its last command before it is told to leave, which
 /// makes OpenSSH forget what it has not shown yet.
 const LAST_READ_MS: u64 = 1_000;
@@ -256,6 +259,7 @@ async fn watch<B: Backend>(
     began: Instant,
 ) {
     let mut told: Option<Instant> = None;
+    let mut closed: Option<Instant> = None;
     let mut moved = (valve.moved_bytes(), Instant::now());
     let idle_tick = (door.config.idle_timeout / 4).clamp(MIN_TICK, MAX_TICK);
     loop {
@@ -283,6 +287,14 @@ async fn watch<B: Backend>(
             if since.elapsed() > LEAVE_TIMEOUT {
                 valve.cut();
             }
+            continue;
+        }
+        if door.closed.is_cancelled() {
+            closed.get_or_insert_with(Instant::now);
+        }
+        if closed.is_some_and(|since| since.elapsed() > CLOSED_TIMEOUT) {
+            valve.cut();
+            told = Some(Instant::now());
             continue;
         }
         match overdue(door, progress, began, moved.1) {

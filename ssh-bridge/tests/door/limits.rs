@@ -351,3 +351,25 @@ async fn after_the_grace_a_command_is_stopped_with_a_reason() {
     );
     assert_eq!(house.abandoned.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_reads_nothing_cannot_hold_a_shutdown_up() {
+    let house = House::new();
+    let person = Person::member(&house);
+    let config = BridgeConfig {
+        shutdown_grace: Duration::from_millis(300),
+        ..BridgeConfig::default()
+    };
+    let door = Open::new(config, Inside(house.clone())).await;
+    let mut stalled = person
+        .ssh(door.address, &[], Some("flood 1000000000"))
+        .spawn()
+        .expect("ssh");
+    until("the command runs", || house.running.load(Ordering::SeqCst) == 1).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let began = Instant::now();
+    door.close().await;
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert_eq!(house.abandoned.load(Ordering::SeqCst), 1);
+    stalled.kill().await.expect("it ends");
+}
