@@ -5,5 +5,14 @@
 //! is `plue-forge`'s; who is calling and how often is the gateway's.
 #![warn(missing_docs)]
 
+pub mod admin;
+pub mod app;
 pub mod cli;
+pub mod config;
+pub mod edge;
+pub mod host;
+pub mod http;
+pub mod jobs;
 pub mod server;
+pub mod ssh;
+pub mod telemetry;

@@ -11,6 +11,7 @@ mod clock;
 pub mod collaborators;
 mod error;
 pub mod failpoints;
+pub mod health;
 pub mod jobs;
 mod local_git;
 mod maintenance;

@@ -1,0 +1,157 @@
+//! What settings mean, and what is said of those that mean nothing.
+
+use super::*;
+
+fn map(label: &'static str, pairs: &[(&str, &str)]) -> Map {
+    Map::new(label, pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())))
+}
+
+fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::read(&Layers(vec![&map("environment", pairs)]))
+}
+
+fn faults(pairs: &[(&str, &str)]) -> Vec<String> {
+    read(pairs)
+        .err()
+        .map(|ConfigError(faults)| faults)
+        .unwrap_or_default()
+}
+
+#[test]
+fn nothing_set_is_a_whole_configuration() {
+    let config = read(&[]).unwrap();
+    assert_eq!(config.http.address.to_string(), "127.0.0.1:4000");
+    assert_eq!(config.database_url, "sqlite:data/plue.db");
+    assert!(matches!(&config.blobs, Blobs::Directory(dir) if dir.ends_with("data/blobs")));
+    assert_eq!(config.ssh.unwrap().address.to_string(), "127.0.0.1:2222");
+    assert_eq!(config.git.max_pack_bytes, 8 << 30);
+    assert_eq!(config.watcher_interval, Some(Duration::from_secs(5)));
+}
+
+#[test]
+fn every_listed_variable_is_read() {
+    let layers = Layers(vec![]);
+    let reader = Reader {
+        layers: &layers,
+        faults: RefCell::default(),
+        read: RefCell::default(),
+    };
+    reader.config();
+    let listed: BTreeSet<_> = VARIABLES.iter().map(|v| v.name).collect();
+    assert_eq!(reader.read.into_inner(), listed);
+}
+
+#[test]
+fn a_bad_value_is_named_with_what_was_expected() {
+    assert_eq!(
+        faults(&[
+            ("PORT", "http"),
+            ("SSH_ENABLED", "maybe"),
+            ("PLUE_MAX_PACK_BYTES", "0")
+        ]),
+        [
+            "PORT: expected a port, 0 for any free one, not `http`",
+            "PLUE_MAX_PACK_BYTES: expected bytes, or a number with K, M or G (powers of 1024), not `0`",
+            "SSH_ENABLED: expected true or false, not `maybe`",
+        ]
+    );
+    for (name, value) in [
+        ("PLUE_ENV", "prod"),
+        ("HOST", "example.com"),
+        ("CORS_ORIGINS", "https://a.example,*"),
+        ("PLUE_PUBLIC_URL", "https://a.example/path"),
+        ("PLUE_TRUSTED_PROXIES", "10.0.0.0/40"),
+        ("SSH_PROXIES", "balancer"),
+        ("PLUE_LIMITS", "login=5/60"),
+        ("PLUE_LIMITS", "nonsense=5/60s"),
+        ("DATABASE_URL", "mysql://localhost/plue"),
+        ("EDGE_URL", "edge.example"),
+        ("PLUE_LOG_FORMAT", "xml"),
+        ("PLUE_SHUTDOWN_GRACE", "-1"),
+        ("PLUE_MAX_OBJECT_BYTES", "99999999999G"),
+    ] {
+        let faults = faults(&[(name, value)]);
+        assert_eq!(faults.len(), 1, "{name}={value}: {faults:?}");
+        assert!(faults[0].starts_with(name), "{faults:?}");
+    }
+    let leak = faults(&[("DATABASE_URL", "mysql://me:hunter2@localhost/plue")]);
+    assert!(!leak[0].contains("hunter2"), "{leak:?}");
+}
+
+#[test]
+fn an_unknown_setting_stops_the_start() {
+    let found = faults(&[("PLUE_DATADIR", "x"), ("HOME", "/"), ("PLUE_TOOLS_DIR", "y")]);
+    assert_eq!(
+        found,
+        ["PLUE_DATADIR: no setting of this name (in the environment); `plue config --reference` lists all"]
+    );
+    let file = source::parse_file("PROT=1").unwrap();
+    let ConfigError(found) = Config::read(&Layers(vec![&file])).unwrap_err();
+    assert_eq!(
+        found,
+        ["PROT: no setting of this name (in the file); `plue config --reference` lists all"]
+    );
+}
+
+#[test]
+fn a_bucket_needs_its_credentials() {
+    assert_eq!(
+        faults(&[("S3_BUCKET", "packs"), ("AWS_ACCESS_KEY_ID", "me")]),
+        ["S3_SECRET_ACCESS_KEY: must be set where S3_BUCKET is"]
+    );
+}
+
+#[test]
+fn flags_win_over_the_environment_and_that_over_the_file() {
+    let (flag, env, file) = (
+        map("flag", &[("PORT", "1")]),
+        map(
+            "environment",
+            &[
+                ("PORT", "2"),
+                ("HOST", "::1"),
+                ("REPOS_DIR", "/r"),
+                ("EDGE_URL", ""),
+            ],
+        ),
+        map(
+            "file",
+            &[("HOST", "0.0.0.0"), ("EDGE_URL", "https://edge.example/")],
+        ),
+    );
+    let layers = Layers(vec![&flag, &env, &file]);
+    let config = Config::read(&layers).unwrap();
+    assert_eq!(config.http.address.to_string(), "[::1]:1");
+    assert_eq!(config.repos_dir, Some(PathBuf::from("/r")));
+    assert_eq!(config.edge_url.as_deref(), Some("https://edge.example"));
+    let shown = show(&layers);
+    let of = |name| shown.iter().find(|s| s.name == name).map(|s| s.from.as_str());
+    assert_eq!(of("PORT"), Some("flag"));
+    assert_eq!(of("PLUE_REPOS_DIR"), Some("environment"));
+    assert_eq!(of("EDGE_URL"), Some("file"));
+    assert_eq!(of("PLUE_ENV"), Some("default"));
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let env = map(
+        "environment",
+        &[
+            ("JWT_SECRET", "hunter2"),
+            ("S3_SECRET_ACCESS_KEY", "hunter2"),
+            (
+                "DATABASE_URL",
+                "postgres://plue:hunter2@db.example/plue?password=hunter2",
+            ),
+        ],
+    );
+    let layers = Layers(vec![&env]);
+    let shown = format!("{:?}", show(&layers));
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert!(
+        shown.contains("postgres://plue:********@db.example/plue?********"),
+        "{shown}"
+    );
+    let config = format!("{:?}", Config::read(&layers).unwrap().secrets);
+    assert!(!config.contains("hunter2"));
+}

@@ -1,0 +1,95 @@
+//! What the edge must forget, told as soon as it is known.
+//!
+//! A notice that does not arrive lets nobody in: every write and every private read is checked
+//! again here. It only makes the edge forget sooner, and so it is tried for a minute and no longer.
+
+use crate::http::site::Clock;
+use bytes::Bytes;
+use http::{Request, StatusCode, Uri};
+use http_body_util::Empty;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use plue_contract::SessionId;
+use plue_contract::edge::{Event, MAX_SESSIONS_A_NOTICE, NOTICE_PATH, Notice};
+use plue_contract::headers::NOTICE;
+use plue_contract::seal::Keyring;
+use std::io;
+use std::time::Duration;
+
+/// The pauses before the attempts, in seconds.
+const PAUSES_S: [u64; 5] = [0, 1, 4, 15, 40];
+/// How long one attempt may take.
+const ATTEMPT: Duration = Duration::from_secs(10);
+
+/// Tells the edge. Cheap to clone.
+#[derive(Clone)]
+pub struct Notifier {
+    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    address: Uri,
+    keys: Keyring,
+    clock: Clock,
+}
+
+impl Notifier {
+    /// Tells the edge at `url`, under keys that it shares.
+    pub fn new(url: &str, keys: Keyring, clock: Clock) -> io::Result<Self> {
+        let address = format!("{url}{NOTICE_PATH}").parse().map_err(io::Error::other)?;
+        let connector = HttpsConnectorBuilder::new()
+            .with_native_roots()?
+            .https_or_http()
+            .enable_http1()
+            .build();
+        Ok(Self {
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            address,
+            keys,
+            clock,
+        })
+    }
+
+    /// Tells, in the background, that these sessions have ended.
+    pub fn sessions_ended(&self, ids: &[SessionId]) {
+        for ids in ids.chunks(MAX_SESSIONS_A_NOTICE) {
+            let event = Event::SessionsRevoked { ids: ids.to_vec() };
+            let notifier = self.clone();
+            tokio::spawn(async move { notifier.tell(event).await });
+        }
+    }
+
+    async fn tell(&self, event: Event) {
+        for pause_s in PAUSES_S {
+            tokio::time::sleep(Duration::from_secs(pause_s)).await;
+            match tokio::time::timeout(ATTEMPT, self.attempt(event.clone())).await {
+                Ok(Ok(())) => return,
+                Ok(Err(cause)) => tracing::debug!(cause, "the edge was not told"),
+                Err(_) => tracing::debug!("the edge did not answer in time"),
+            }
+        }
+        tracing::warn!(
+            "the edge could not be told of ended sessions; it forgets them when their time is over"
+        );
+    }
+
+    async fn attempt(&self, event: Event) -> Result<(), String> {
+        let notice = Notice {
+            iat_ms: (self.clock)().cast_unsigned(),
+            event,
+        };
+        let sealed = notice.seal(&self.keys).ok_or("there is no key for notices")?;
+        let request = Request::post(self.address.clone())
+            .header(NOTICE, sealed)
+            .body(Empty::new())
+            .map_err(|error| error.to_string())?;
+        let answer = self
+            .client
+            .request(request)
+            .await
+            .map_err(|error| error.to_string())?;
+        match answer.status() {
+            StatusCode::NO_CONTENT => Ok(()),
+            status => Err(format!("it answered {status}")),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The HTTP door: every request passes the embedded gateway, reaches the handler of its route,
+//! and its answer passes the gateway again.
+//!
+//! Handlers are thin: who calls → a permit → a verb → a view. What is SQL, git or a stored file is
+//! out of their reach.
+
+pub mod accounts;
+pub mod auth;
+pub mod body;
+pub mod cached;
+pub mod collaborators;
+pub mod extract;
+pub mod failure;
+pub mod git;
+pub mod health;
+pub mod internal;
+pub mod moment;
+pub mod openapi;
+pub mod pages;
+pub mod repositories;
+pub mod site;
+pub mod ssh_keys;
+pub mod table;
+pub mod tokens;
+
+use axum::body::Body;
+use body::Bounded;
+use bytes::Bytes;
+use failure::Refused;
+use futures_util::FutureExt;
+use http::{Request, Response};
+use plue_contract::Problem;
+use plue_gateway::{Forward, Gateway, Host, Verdict};
+use site::Site;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use table::Handler;
+use tracing::Instrument;
+
+/// The HTTP door. Cheap to clone.
+pub struct Door<H> {
+    inner: Arc<Inner<H>>,
+}
+
+struct Inner<H> {
+    gateway: Gateway<H>,
+    site: Site,
+    handlers: HashMap<&'static str, Handler>,
+    body_idle_timeout: Duration,
+}
+
+impl<H> Clone for Door<H> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<H: Host + 'static> Door<H> {
+    /// Hangs the door: the gateway before it, the site behind it, and how long a body may stand
+    /// still.
+    pub fn new(gateway: Gateway<H>, site: Site, body_idle_timeout: Duration) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                gateway,
+                site,
+                handlers: table::handlers(),
+                body_idle_timeout,
+            }),
+        }
+    }
+
+    /// The host of the gateway before the door.
+    pub fn host(&self) -> &H {
+        self.inner.gateway.host()
+    }
+
+    /// Answers one request; `peer` is the other end of its socket.
+    pub async fn answer<B>(&self, request: Request<B>, peer: Option<IpAddr>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let (parts, body) = request.into_parts();
+        match self.inner.gateway.decide(parts, peer).await {
+            Verdict::Reply(reply) => {
+                let class = "refused";
+                count(class, reply.status(), None);
+                reply.map(Body::from)
+            }
+            Verdict::Forward(forward) => self.forward(*forward, Body::new(body)).await,
+        }
+    }
+
+    async fn forward(&self, forward: Forward, body: Body) -> Response<Body> {
+        let begun = Instant::now();
+        let Forward {
+            parts, matched, plan, ..
+        } = forward;
+        let (route, class) = (matched.route.name, plan.class_name());
+        let span = tracing::info_span!("request", request_id = %plan.request_id, route);
+        let inner = &self.inner;
+        let body = Bounded::new(body, plan.body_limit_bytes, inner.body_idle_timeout);
+        let request = Request::from_parts(parts, Body::new(body));
+        let response = match inner.handlers.get(route) {
+            Some(handler) => {
+                let answering = handler(request, inner.site.clone()).instrument(span.clone());
+                // One request that hits a fault of ours must not end those that share its connection.
+                let answered = AssertUnwindSafe(answering).catch_unwind().await;
+                answered.unwrap_or_else(|_| {
+                    span.in_scope(|| tracing::error!("a handler panicked"));
+                    failure::Failure(Problem::internal()).into()
+                })
+            }
+            None => {
+                span.in_scope(|| tracing::error!("a built route has no handler"));
+                failure::Failure(Problem::internal()).into()
+            }
+        };
+        let refused = response.extensions().get::<Refused>().cloned();
+        let response = match &refused {
+            Some(Refused(problem)) => inner.gateway.refuse(&plan, problem).map(Body::from),
+            None => response,
+        };
+        let (mut parts, body) = response.into_parts();
+        inner.gateway.finish(plan, &mut parts);
+        let took = begun.elapsed();
+        metrics::histogram!("plue_http_request_seconds", "class" => class).record(took);
+        count(
+            class,
+            parts.status,
+            refused.as_ref().map(|Refused(problem)| problem),
+        );
+        span.in_scope(|| {
+            let (status, took_ms) = (parts.status.as_u16(), took.as_millis() as u64);
+            tracing::info!(status, took_ms, "answered");
+        });
+        Response::from_parts(parts, body)
+    }
+}
+
+fn count(class: &'static str, status: http::StatusCode, problem: Option<&Problem>) {
+    metrics::counter!("plue_http_requests_total", "class" => class, "status" => status.as_str().to_owned())
+        .increment(1);
+    if status.is_client_error() || status.is_server_error() {
+        let code = problem.map_or_else(|| status.as_str().to_owned(), |problem| problem.code.slug());
+        metrics::counter!("plue_http_errors_total", "class" => class, "code" => code).increment(1);
+    }
+}

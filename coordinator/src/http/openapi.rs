@@ -1,0 +1,50 @@
+//! The description of the interface for programs, made from the handlers themselves.
+
+use super::cached;
+use super::failure::Failure;
+use super::{accounts, auth, collaborators, health, repositories, ssh_keys, tokens};
+use axum::response::Response;
+use http::HeaderMap;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Plue", description = "A git forge whose public face runs at the edge.", license(name = "MIT")),
+    modifiers(&Credentials),
+    paths(
+        health::health, health::healthz, health::ready, health::figures,
+        auth::me, auth::login, auth::logout, auth::csrf_token, auth::token, auth::refresh,
+        auth::list_sessions, auth::end_sessions, auth::end_session,
+        accounts::list, accounts::search, accounts::get, accounts::repositories_of, accounts::update_me,
+        ssh_keys::list, ssh_keys::add, ssh_keys::delete,
+        tokens::list, tokens::create, tokens::delete,
+        repositories::list, repositories::search, repositories::create, repositories::get, repositories::update,
+        repositories::delete, repositories::transfer, repositories::deleted, repositories::restore,
+        collaborators::list, collaborators::put, collaborators::remove,
+        collaborators::list_keys, collaborators::add_key, collaborators::remove_key,
+    )
+)]
+struct Description;
+
+struct Credentials;
+
+impl utoipa::Modify for Credentials {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        let cookie = ApiKey::Cookie(ApiKeyValue::new(plue_contract::credentials::SESSION_COOKIE));
+        components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    }
+}
+
+/// The whole description.
+pub fn description() -> utoipa::openapi::OpenApi {
+    Description::openapi()
+}
+
+/// Answers the description.
+pub async fn get(headers: HeaderMap) -> Result<Response, Failure> {
+    cached::json(&headers, &description())
+}

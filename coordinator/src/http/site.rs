@@ -1,0 +1,111 @@
+//! What every handler may use: the forge, the clock, the keys, and how the site is reached.
+
+use crate::edge::Notifier;
+use metrics_exporter_prometheus::PrometheusHandle;
+use plue_contract::seal::Keyring;
+use plue_contract::{RepoPath, SessionId};
+use plue_forge::{Chance, Forge};
+use plue_gateway::jwt::Signer;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Tells the time, in milliseconds since 1970.
+pub type Clock = fn() -> i64;
+
+/// The keys of the door, each ring derived for its one purpose.
+#[derive(Debug)]
+pub struct Keys {
+    /// Cursors of paged lists.
+    pub cursor: Keyring,
+    /// CSRF tokens.
+    pub csrf: Keyring,
+    /// Questions of the edge.
+    pub introspect: Keyring,
+    /// Statements of SSH bridges.
+    pub bridge: Keyring,
+}
+
+/// How people reach the site.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// The origin of its pages: `https://plue.example`.
+    pub http: String,
+    /// Host and port of its SSH door, where that is open.
+    pub ssh: Option<String>,
+}
+
+impl Addresses {
+    /// Where a repository is cloned from over HTTP.
+    pub fn clone_http(&self, path: &RepoPath) -> String {
+        format!("{}/{path}.git", self.http)
+    }
+
+    /// Where it is cloned from over SSH.
+    pub fn clone_ssh(&self, path: &RepoPath) -> Option<String> {
+        self.ssh.as_ref().map(|ssh| format!("ssh://git@{ssh}/{path}.git"))
+    }
+
+    /// Whether people reach the site over TLS.
+    pub fn secure(&self) -> bool {
+        self.http.starts_with("https://")
+    }
+}
+
+/// What a site is made of.
+pub struct Parts {
+    /// The forge.
+    pub forge: Forge,
+    /// The clock.
+    pub clock: Clock,
+    /// The dice.
+    pub chance: Chance,
+    /// The keys of the door.
+    pub keys: Keys,
+    /// Signs the short JSON Web Tokens that accompany a session.
+    pub signer: Signer,
+    /// Who issues them, and for whom.
+    pub issuer: String,
+    /// For whom they are.
+    pub audience: String,
+    /// How people reach the site.
+    pub addresses: Addresses,
+    /// What the site calls itself.
+    pub name: String,
+    /// The figures of the process.
+    pub figures: PrometheusHandle,
+    /// The folder of bare repositories to adopt.
+    pub repos_dir: Option<PathBuf>,
+    /// Tells the edge what it must forget, where there is one.
+    pub notifier: Option<Notifier>,
+}
+
+/// The site. Cheap to clone.
+#[derive(Clone)]
+pub struct Site(Arc<Parts>);
+
+impl Site {
+    /// Puts a site together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The time, in milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        (self.0.clock)()
+    }
+
+    /// Has the edge forget sessions that have ended.
+    pub fn tell_edge_of_ended(&self, sessions: &[SessionId]) {
+        if let Some(notifier) = &self.0.notifier {
+            notifier.sessions_ended(sessions);
+        }
+    }
+}
+
+impl std::ops::Deref for Site {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

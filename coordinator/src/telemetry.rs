@@ -1,0 +1,91 @@
+//! What can be watched: logs to standard error, and the figures of `/metrics`.
+//!
+//! The rooms record what they do; here it is only collected. The request id stands in the span of
+//! each request, and so in every line that is logged below it.
+
+use crate::config::Telemetry;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// The bounds of the histograms' buckets, in seconds: from a look into memory to a large clone.
+const SECONDS: &[f64] = &[
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
+];
+
+/// Why nothing can be watched.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter of what is logged has no meaning.
+    #[error("PLUE_LOG: {0}")]
+    Filter(String),
+    /// Something else in the process collects already.
+    #[error("the collector of figures could not be installed: {0}")]
+    Metrics(String),
+}
+
+/// Begins to log as the settings say.
+pub fn log(settings: &Telemetry) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::try_new(&settings.filter).map_err(|e| TelemetryError::Filter(e.to_string()))?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let begun = if settings.json {
+        registry
+            .with(lines.json().flatten_event(true).with_span_list(false))
+            .try_init()
+    } else {
+        registry
+            .with(
+                lines
+                    .with_ansi(std::io::stderr().is_terminal())
+                    .with_target(false),
+            )
+            .try_init()
+    };
+    begun.map_err(|e| TelemetryError::Filter(e.to_string()))
+}
+
+/// Begins to collect figures for the whole process. Once a process.
+pub fn collect() -> Result<PrometheusHandle, TelemetryError> {
+    let wrong = |e: &dyn std::fmt::Display| TelemetryError::Metrics(e.to_string());
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)
+        .map_err(|e| wrong(&e))?
+        .install_recorder()
+        .map_err(|e| wrong(&e))?;
+    describe();
+    Ok(handle)
+}
+
+fn describe() {
+    use metrics::{describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram};
+    histogram!(
+        "plue_http_request_seconds",
+        "Time from a request's head to its answer's, by route class."
+    );
+    counter!(
+        "plue_http_errors_total",
+        "Answers that are errors, by route class and code."
+    );
+    counter!("plue_http_requests_total", "Requests, by route class and status.");
+    gauge!("plue_sockets", "Open sockets, by kind.");
+    gauge!("plue_sessions_active", "Browser sessions that have not ended.");
+    gauge!(
+        "plue_database_connections",
+        "Connections of the database pool, by state."
+    );
+    histogram!("plue_sql_seconds", "Time of a statement, by its name.");
+    gauge!("plue_ssh_connections", "Open SSH connections.");
+    counter!("plue_jobs_total", "Jobs that ran, by kind and outcome.");
+    gauge!("plue_jobs_waiting", "Jobs that are due or will be.");
+    counter!(
+        "plue_git_operations_total",
+        "Git operations, by service, door and outcome."
+    );
+    counter!(
+        "plue_git_bytes_total",
+        "Bytes of git operations, by service and direction."
+    );
+}
