@@ -21,14 +21,9 @@ struct Forge {
 
 impl Forge {
     fn start() -> Forge {
-        // All cases come from one address and are not about limits.
-        let limits: Vec<String> = Preset::ALL
-            .iter()
-            .map(|preset| format!("{}=1000000/60s", preset.name()))
-            .collect();
         let plue = Settings::new()
             .unwrap()
-            .env("PLUE_LIMITS", limits.join(","))
+            .env("PLUE_LIMITS", no_limits())
             .env("CORS_ORIGINS", ORIGIN)
             .start()
             .unwrap();
@@ -174,10 +169,20 @@ fn the_worker_answers_as_the_gateway_promises() {
         .secrets_of(&forge.plue.data())
         .unwrap()
         .var("CORS_ORIGINS", ORIGIN)
+        .var("LIMITS", &no_limits())
         .start()
         .unwrap();
     run(&forge, edge.url(), Role::Coordinator);
     forge.plue.stop().unwrap();
+}
+
+/// All cases come from one address and are not about limits.
+fn no_limits() -> String {
+    let limits: Vec<String> = Preset::ALL
+        .iter()
+        .map(|preset| format!("{}=1000000/60s", preset.name()))
+        .collect();
+    limits.join(",")
 }
 
 fn base64(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! What the worker is told by its environment, read once; the only place that knows the names.
 
 use plue_contract::seal::{Keyring, Purpose};
+use plue_gateway::limits::{Preset, Presets};
 use plue_gateway::{AddressSource, GatewayConfig, Keys, Statements};
 use std::time::Duration;
 use worker::Env;
@@ -43,6 +44,7 @@ pub struct EdgeConfig {
     public_origins: Vec<String>,
     cors_origins: Vec<String>,
     behind_tls: bool,
+    limits: Presets,
 }
 
 impl EdgeConfig {
@@ -74,7 +76,17 @@ impl EdgeConfig {
                 "the secret of the coordinator's tokens",
             ));
         }
+        let mut limits = Presets::default();
+        for item in list("LIMITS") {
+            let (preset, rate) = Preset::configured(&item).ok_or(ConfigError::Bad {
+                name: "LIMITS",
+                value: item,
+                expected: "name=requests/seconds, as in login=5/60s",
+            })?;
+            limits.set(preset, rate);
+        }
         Ok(Self {
+            limits,
             origin: authority(&origin)?,
             origin_deadline: match text("ORIGIN_DEADLINE_MS").parse() {
                 Ok(ms @ 1..=600_000) => Duration::from_millis(ms),
@@ -128,6 +140,7 @@ impl EdgeConfig {
         config.cors_origins = self.cors_origins.clone();
         config.public_origins = self.public_origins.clone();
         config.secure = self.behind_tls;
+        config.limits = self.limits.clone();
         Ok(config)
     }
 }

@@ -68,6 +68,18 @@ presets! {
 }
 
 impl Preset {
+    /// Reads a limit and its rate as configuration writes them, `api=100/900s`: so many requests
+    /// at once, and as many again over each so many seconds.
+    pub fn configured(text: &str) -> Option<(Self, Rate)> {
+        let (name, rate) = text.split_once('=')?;
+        let (burst, seconds) = rate.split_once('/')?;
+        let preset = Self::ALL.iter().find(|known| known.name() == name.trim())?;
+        let positive = |digits: &str| digits.parse::<u32>().ok().filter(|&number| number > 0);
+        let burst = positive(burst.trim())?;
+        let seconds = positive(seconds.trim().strip_suffix('s')?)?;
+        Some((*preset, Rate::new(burst, u64::from(seconds) * 1_000)))
+    }
+
     /// The limit that holds for somebody unknown where this one holds for the known.
     pub const fn for_anonymous(self) -> Self {
         match self {
@@ -106,6 +118,24 @@ impl Presets {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_configured_rate_is_read_and_anything_else_is_not() {
+        let read = Preset::configured(" login = 5/60s ");
+        assert_eq!(read, Some((Preset::Login, Rate::new(5, 60_000))));
+        for bad in [
+            "",
+            "login",
+            "login=5",
+            "login=5/60",
+            "login=0/60s",
+            "login=5/-1s",
+            "nonsense=5/60s",
+            "login=5/99999999999s",
+        ] {
+            assert_eq!(Preset::configured(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn every_default_refills_in_whole_milliseconds_and_every_name_is_its_own() {
