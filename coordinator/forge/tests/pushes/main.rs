@@ -1,0 +1,10 @@
+//! Pushes, clones and what becomes of repositories, with the real git client at the other end, on
+//! both engines and both blob stores.
+#![recursion_limit = "256"]
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+mod crash;
+mod house;
+mod push;
+mod race;
+mod repositories;
