@@ -130,12 +130,6 @@ impl Caches {
             .join(format!("{id}.git"))
     }
 
-    /// Makes the empty copy of a repository that a push is about to make. Its number is nobody
-    /// else's.
-    pub(crate) fn make(&self, id: RepoId, format: ObjectFormat, head: &RefName) -> Result<Bare, Error> {
-        Ok(Bare::create(&self.dir(id), format, head, Durability::Lazy)?)
-    }
-
     /// The repositories that have a copy here.
     pub(crate) fn ids(&self) -> std::io::Result<Vec<RepoId>> {
         let mut ids = Vec::new();

@@ -77,6 +77,7 @@ mod armed {
 
     static ARMED: LazyLock<Mutex<HashMap<&'static str, Armed>>> = LazyLock::new(Mutex::default);
 
+    /// Comes by a point: nothing, an error, or the end of the process.
     pub fn hit(point: &'static str) -> Result<(), FailPoint> {
         let mut armed = ARMED.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(entry) = armed.get_mut(point) else {
@@ -96,6 +97,8 @@ mod armed {
         }
     }
 
+    /// Arms the points of a comma-separated list such as
+    /// `push-6-uploaded=abort,push-8-installed=error@2`.
     pub fn arm(list: &str) -> Result<(), ArmError> {
         for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
             let bad = || ArmError::Malformed(entry.to_owned());

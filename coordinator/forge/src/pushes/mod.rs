@@ -20,8 +20,8 @@ pub(crate) mod receive;
 use crate::repositories::{Making, Repository};
 use crate::{Error, Forge, cache};
 use plue_contract::{PushId, RepoId};
-use plue_git::cache::Bare;
 use plue_git::oid::Oid;
+use plue_git::quarantine::Quarantine;
 use plue_git::refname::RefName;
 use plue_git::wire::receive::RefUpdate;
 
@@ -56,9 +56,6 @@ pub(crate) struct Accepted {
 /// against.
 pub(crate) struct Ground {
     pub(crate) id: RepoId,
-    pub(crate) bare: Bare,
-    /// The packs that count in that state.
-    pub(crate) packs: Vec<Oid>,
     /// The objects at which that state's refs stand.
     pub(crate) tips: Vec<Oid>,
     pub(crate) soil: Soil,
@@ -69,7 +66,7 @@ pub(crate) enum Soil {
     /// It is, and its copy stays for as long as this lives.
     Existing {
         repository: Box<Repository>,
-        _stays: cache::Pinned,
+        pinned: cache::Pinned,
     },
     /// The push makes it.
     New(Box<Making>),
@@ -80,17 +77,15 @@ impl Ground {
     pub(crate) fn existing(repository: Repository, pinned: cache::Pinned, tips: Vec<Oid>) -> Self {
         Self {
             id: repository.id,
-            bare: pinned.bare().clone(),
-            packs: pinned.packs().to_vec(),
             tips,
             soil: Soil::Existing {
                 repository: Box::new(repository),
-                _stays: pinned,
+                pinned,
             },
         }
     }
 
-    /// The ground of a repository that the push will make: a number, and an empty copy.
+    /// The ground of a repository that the push will make: so far, a number.
     pub(crate) async fn new(forge: &Forge, making: Making) -> Result<Self, Error> {
         let id = forge
             .store()
@@ -98,16 +93,28 @@ impl Ground {
                 Box::pin(async move { Ok::<_, Error>(plue_store::repositories::reserve_id(tx).await?) })
             })
             .await?;
-        let head = RefName::branch(&making.default_bookmark)
-            .map_err(|_| Error::Internal("the default bookmark has a bad name".to_owned()))?;
-        let bare = forge.caches().make(id, making.object_format, &head)?;
         Ok(Self {
             id,
-            bare,
-            packs: Vec::new(),
             tips: Vec::new(),
             soil: Soil::New(Box::new(making)),
         })
+    }
+
+    /// Opens the place where what the push brings is looked at; it sees the ground's packs.
+    pub(crate) async fn quarantine(&self, forge: &Forge) -> Result<Quarantine, Error> {
+        let scratch = forge.caches().scratch();
+        let opened = match &self.soil {
+            Soil::Existing { pinned, .. } => {
+                let (bare, packs) = (pinned.bare().clone(), pinned.packs().to_vec());
+                tokio::task::spawn_blocking(move || Quarantine::open(&bare, &packs, &scratch)).await
+            }
+            Soil::New(making) => {
+                let format = making.object_format;
+                tokio::task::spawn_blocking(move || Quarantine::for_new(format, &scratch)).await
+            }
+        };
+        let opened = opened.map_err(|died| Error::Internal(format!("opening a quarantine: {died}")))?;
+        Ok(opened?)
     }
 
     /// The bookmark that nobody may delete; none in a repository that is being made.

@@ -12,7 +12,7 @@ use crate::{Error, Forge};
 use plue_contract::{Caller, Problem};
 use plue_git::cache::PackedRef;
 use plue_git::oid::{ObjectFormat, Oid};
-use plue_git::quarantine::{Quarantine, QuarantineError, QuarantineLimits};
+use plue_git::quarantine::{QuarantineError, QuarantineLimits};
 use plue_git::refname::RefName;
 use plue_git::wire::Protocol;
 use plue_git::wire::receive::{self, Advertisement, ReceiveLimits, ReceiveRequest};
@@ -155,42 +155,17 @@ impl Receive<'_> {
     {
         *whole = !request.expects_pack;
         let ground = self.ground(tips).await?;
-        let fresh = matches!(self.target, PushTarget::New { .. });
-        let (forge, id) = (self.forge.clone(), ground.id);
-        let taken = self.take_on(ground, request, input, reply, whole).await;
-        let made = matches!(&taken, Ok(accepted) if accepted.created.is_some());
-        // An empty copy of a repository that was not made is of no use to anybody.
-        if fresh && !made && !matches!(&taken, Err(error) if error.is_outcome_unknown()) {
-            crate::cache::evict(&forge, id).await?;
-        }
-        taken
-    }
-
-    async fn take_on<R, W>(
-        &self,
-        ground: Ground,
-        request: &ReceiveRequest,
-        input: &mut R,
-        reply: &mut Reply<W>,
-        whole: &mut bool,
-    ) -> Result<Accepted, Error>
-    where
-        R: AsyncRead + Unpin + Send,
-        W: AsyncWrite + Unpin + Send,
-    {
-        let mut quarantine = {
-            let (bare, packs) = (ground.bare.clone(), ground.packs.clone());
-            let scratch = self.forge.caches().scratch();
-            tokio::task::spawn_blocking(move || Quarantine::open(&bare, &packs, &scratch))
-                .await
-                .map_err(|died| Error::Internal(died.to_string()))??
-        };
+        let mut quarantine = ground.quarantine(self.forge).await?;
         if request.expects_pack {
             let _slot = self.forge.local_git().pushes.enter(self.caller).await?;
             let limits = self.quarantine_limits();
-            quarantine
-                .receive(self.forge.git(), input, &limits, reply)
-                .await?;
+            let received = quarantine.receive(self.forge.git(), input, &limits, reply).await;
+            received.map_err(|error| match error {
+                QuarantineError::Refused(words) if !request.shallow.is_empty() => Error::Refused(format!(
+                    "{words}; your clone is shallow: run `git fetch --unshallow`, then push again"
+                )),
+                error => error.into(),
+            })?;
             *whole = true;
         }
         hit("push-4-indexed")?;

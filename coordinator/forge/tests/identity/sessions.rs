@@ -199,7 +199,7 @@ async fn sessions_end_one_by_one_and_all_at_once() {
         let ended = sessions::revoke_all(&house.forge, house.write_self(&me).await, NOW)
             .await
             .expect("all ended");
-        assert_eq!(ended, [third.session.id.clone()]);
+        assert_eq!(ended, std::slice::from_ref(&third.session.id));
         assert!(access::accounts::read_self(&house.forge, &me, NOW).await.is_err());
         assert!(lives(&house, &of_bob.cookie, NOW).await);
     })
