@@ -337,14 +337,9 @@ async fn catch_up(
     Ok(copy)
 }
 
-/// Writes the refs. Refs in files of their own would hide them: the watcher has taken in what
-/// can be taken in, and what is left contradicts the rows.
+/// Writes the refs. What others wrote into files of their own still hides them: the watcher settles
+/// that, right after this or at its next scan.
 fn show(bare: &Bare, snapshot: &Snapshot) -> Result<(), CacheError> {
-    let hiding = bare.loose_refs()?;
-    if !hiding.is_empty() {
-        let taken = bare.take_loose(&hiding)?;
-        tracing::warn!(dir = %bare.dir().display(), refs = ?taken, "refs written by others were removed");
-    }
     bare.write_refs(&snapshot.head, &snapshot.refs, snapshot.stamp, Durability::Lazy)
 }
 

@@ -6,12 +6,14 @@
 
 pub mod access;
 pub mod accounts;
+pub mod browse;
 mod cache;
 mod clock;
 pub mod collaborators;
 mod error;
 pub mod failpoints;
 pub mod health;
+pub mod import;
 pub mod jobs;
 mod local_git;
 mod maintenance;
@@ -24,6 +26,7 @@ pub mod ssh_keys;
 mod sweeper;
 pub mod tokens;
 pub mod transport;
+pub mod watcher;
 
 pub use access::Permit;
 pub use error::Error;

@@ -5,8 +5,8 @@ use crate::{Error, Forge, cache};
 use plue_contract::RepoId;
 use plue_store::repositories as rows;
 
-/// Brings the local copy up to date, so that the next reader need not wait for it. A repository
-/// that is gone meanwhile needs nothing.
+/// Brings the local copy up to date and writes its commit graph, which spares every later walk
+/// through history the reading of commits. A repository that is gone meanwhile needs nothing.
 pub(crate) async fn maintain(forge: &Forge, id: RepoId) -> Result<(), Error> {
     let mut conn = forge.store().read().await?;
     let found = rows::by_id(&mut conn, id, None).await?;
@@ -15,6 +15,8 @@ pub(crate) async fn maintain(forge: &Forge, id: RepoId) -> Result<(), Error> {
         return Ok(());
     };
     let repository = Repository::try_from(found.repository)?;
-    cache::open(forge, &repository).await?;
-    Ok(())
+    let pinned = cache::open(forge, &repository).await?;
+    plue_git::maintenance::commit_graph(forge.git(), pinned.bare())
+        .await
+        .map_err(|error| Error::Internal(format!("commit graph: {error}")))
 }
