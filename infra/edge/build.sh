@@ -62,7 +62,7 @@ if command -v flock >/dev/null; then
     flock 9
 fi
 
-command -v rustc >/dev/null || cannot "there is no rustc" "curl --proto '=https' -sSf https://sh.rustup.rs | sh"
+rustc --version >/dev/null 2>&1 || cannot "there is no Rust compiler that runs" "curl --proto '=https' -sSf https://sh.rustup.rs | sh"
 built_from=$(fingerprint)
 if [ -f "$out/index.js" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$built_from" ]; then
     say "nothing changed"

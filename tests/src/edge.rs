@@ -1,6 +1,7 @@
 //! The real worker in plain workerd, built and started by the scripts that `make run` uses.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -27,6 +28,7 @@ pub struct Edge {
 #[derive(Debug)]
 pub struct Settings {
     folder: tempfile::TempDir,
+    listen: SocketAddr,
     origin: String,
     secrets: BTreeMap<String, String>,
     vars: BTreeMap<String, String>,
@@ -38,6 +40,7 @@ impl Settings {
     pub fn new(origin: &str) -> anyhow::Result<Settings> {
         Ok(Settings {
             folder: tempfile::Builder::new().prefix("plue-edge-").tempdir()?,
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             origin: origin.to_owned(),
             secrets: BTreeMap::new(),
             vars: BTreeMap::new(),
@@ -64,6 +67,12 @@ impl Settings {
     /// The same with a variable of wrangler.toml set to something else.
     pub fn var(mut self, name: &str, value: &str) -> Settings {
         self.vars.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The same on an address that somebody was told of before.
+    pub fn listen(mut self, address: SocketAddr) -> Settings {
+        self.listen = address;
         self
     }
 
@@ -96,7 +105,9 @@ impl Settings {
             )
             .envs(&self.secrets)
             .current_dir(root())
-            .args(["infra/edge/serve.mjs", "--listen", "127.0.0.1:0", "--origin"])
+            .args(["infra/edge/serve.mjs", "--listen"])
+            .arg(self.listen.to_string())
+            .arg("--origin")
             .arg(&self.origin)
             .arg("--state")
             .arg(self.folder.path())

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails where it stands")]
 
 mod config;
+mod forge;
 mod identity;
 mod limits;
 mod origin;
