@@ -17,6 +17,9 @@ use plue_git::wire::receive::RefUpdate;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// More bytes than any disk has, and few enough for git to count.
+const UNBOUNDED: u64 = 1 << 50;
+
 /// What became of one repository of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adopted {
@@ -91,9 +94,9 @@ async fn take_in(
     let tips: Vec<Oid> = source.refs.iter().map(|(_, oid)| *oid).collect();
     // The limits of pushes are for strangers; what is on the disk already may be larger.
     let limits = QuarantineLimits {
-        pack_bytes: u64::MAX,
-        object_bytes: u64::MAX,
-        expanded_bytes: u64::MAX,
+        pack_bytes: UNBOUNDED,
+        object_bytes: UNBOUNDED,
+        expanded_bytes: UNBOUNDED,
         deadline: Duration::from_millis(forge.settings().deadline_ms),
         ..QuarantineLimits::default()
     };

@@ -1,5 +1,5 @@
 //! Who may do what to a repository. Permits are made here and nowhere else, from a caller and a
-//! path of a URL; the push asks again, inside its transaction, with [`push_again`].
+//! path of a URL; a push asks again, inside its transaction.
 //!
 //! What a caller may not see is not found. The same two statements run whether a repository is
 //! there, is hidden, or is not there at all, so that the answers cannot be told apart by time.
