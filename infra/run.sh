@@ -64,7 +64,7 @@ done
 field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$2"; }
 origin=$(field http "$ready")
 ssh_at=$(field ssh "$ready")
-sign_in=$(field admin_link "$ready")
+sign_in=$(field sign_in "$ready")
 say "the coordinator answers at $origin"
 
 front="$origin"

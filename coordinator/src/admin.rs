@@ -11,6 +11,7 @@ use plue_contract::{AccountName, Caller, Code, Problem, RepoId, RepoPath, Scopes
 use plue_forge::access::accounts::administer;
 use plue_forge::access::repositories::create_under;
 use plue_forge::accounts::{self, NewAccount, SigninLink};
+use plue_forge::import;
 use plue_forge::repositories::{self, NewRepository, Query};
 use plue_forge::ssh_keys::{self, NewSshKey};
 use plue_forge::tokens::{self, NewToken};
@@ -87,6 +88,13 @@ pub enum Command {
         description: String,
         /// `sha1` or `sha256`.
         object_format: String,
+    },
+    /// Bring in a bare repository of this machine.
+    RepoImport {
+        /// Where it will stand, as `owner/name`.
+        path: String,
+        /// The bare repository.
+        from: PathBuf,
     },
     /// List all repositories.
     RepoList,
@@ -344,6 +352,12 @@ async fn run(site: &Site, command: Command) -> Result<Value, Failure> {
             };
             repository(site, &repositories::create(forge, permit, new, now_ms).await?)
         }
+        Command::RepoImport { path: text, from } => {
+            let path = path(&text)?;
+            let permit = create_under(forge, &caller, &path.owner, now_ms).await?;
+            let imported = import::import(forge, permit, path.name, &from, now_ms).await?;
+            repository(site, &imported)
+        }
         Command::RepoList => {
             let mut all = Vec::new();
             loop {
@@ -384,6 +398,7 @@ const fn name(command: &Command) -> &'static str {
         Command::TokenCreate { .. } => "token create",
         Command::KeyAdd { .. } => "key add",
         Command::RepoCreate { .. } => "repo create",
+        Command::RepoImport { .. } => "repo import",
         Command::RepoList => "repo list",
         Command::RepoDeleted => "repo deleted",
         Command::RepoRestore { .. } => "repo restore",

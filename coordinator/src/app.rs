@@ -278,6 +278,51 @@ fn gateway_config(config: &Config, secrets: &config::secrets::Given, addresses: 
     gateway
 }
 
+/// Builds the HTTP door and what stands behind it.
+pub fn door(
+    config: &Config,
+    secrets: &config::secrets::Given,
+    world: &World,
+    forge: Forge,
+    addresses: Addresses,
+    figures: PrometheusHandle,
+) -> Result<(Site, Door<Native>), AppError> {
+    let gateway_config = gateway_config(config, secrets, &addresses);
+    let notice_keys = Keyring::derive(Purpose::Notice, &secrets.edge);
+    let notifier = config
+        .edge_url
+        .as_deref()
+        .map(|url| Notifier::new(url, notice_keys, world.clock))
+        .transpose()
+        .map_err(AppError::Edge)?;
+    let site = Site::new(site::Parts {
+        forge: forge.clone(),
+        clock: world.clock,
+        chance: world.chance,
+        keys: Keys {
+            cursor: Keyring::derive(Purpose::Cursor, &secrets.token),
+            csrf: gateway_config.keys.csrf.clone(),
+            introspect: Keyring::derive(Purpose::Introspect, &secrets.edge),
+            bridge: Keyring::derive(Purpose::Bridge, &secrets.bridge),
+        },
+        signer: Signer::new(&gateway_config.keys.jwt).expect("because there is a token secret by now"),
+        issuer: gateway_config.issuer.clone(),
+        audience: gateway_config.audience.clone(),
+        addresses,
+        name: config.http.site_name.clone(),
+        figures,
+        repos_dir: config.repos_dir.clone(),
+        notifier,
+    });
+    let native = Native::new(forge, world.clock, world.chance);
+    let door = Door::new(
+        Gateway::new(native, gateway_config),
+        site.clone(),
+        config.http.body_idle_timeout,
+    );
+    Ok((site, door))
+}
+
 async fn listen(
     door: &'static str,
     address: SocketAddr,
@@ -368,39 +413,7 @@ pub async fn serve(
     plue_forge::jobs::plant(&forge, (world.clock)()).await?;
 
     let addresses = addresses(&config, http_address, ssh_address);
-    let gateway_config = gateway_config(&config, &secrets, &addresses);
-    let notice_keys = Keyring::derive(Purpose::Notice, &secrets.edge);
-    let notifier = config
-        .edge_url
-        .as_deref()
-        .map(|url| Notifier::new(url, notice_keys, world.clock))
-        .transpose()
-        .map_err(AppError::Edge)?;
-    let site = Site::new(site::Parts {
-        forge: forge.clone(),
-        clock: world.clock,
-        chance: world.chance,
-        keys: Keys {
-            cursor: Keyring::derive(Purpose::Cursor, &secrets.token),
-            csrf: gateway_config.keys.csrf.clone(),
-            introspect: Keyring::derive(Purpose::Introspect, &secrets.edge),
-            bridge: Keyring::derive(Purpose::Bridge, &secrets.bridge),
-        },
-        signer: Signer::new(&gateway_config.keys.jwt).expect("because there is a token secret by now"),
-        issuer: gateway_config.issuer.clone(),
-        audience: gateway_config.audience.clone(),
-        addresses,
-        name: config.http.site_name.clone(),
-        figures,
-        repos_dir: config.repos_dir.clone(),
-        notifier,
-    });
-    let native = Native::new(forge, world.clock, world.chance);
-    let door = Door::new(
-        Gateway::new(native, gateway_config),
-        site.clone(),
-        config.http.body_idle_timeout,
-    );
+    let (site, door) = door(&config, &secrets, &world, forge, addresses, figures)?;
 
     let admin = admin::listen(&data_dir).map_err(file("cannot open", &admin_socket))?;
     let (stop, stopped) = watch::channel(false);
@@ -433,7 +446,7 @@ pub async fn serve(
         }
     };
     let admin = admin::serve(admin, site.clone(), until_stopped());
-    let chores = tokio::spawn(chores(site.clone(), door));
+    let chores = tokio::spawn(chores(site.clone(), door, config.watcher_interval));
 
     ready(&Ready {
         ready: true,
@@ -458,13 +471,18 @@ pub async fn serve(
 }
 
 /// What goes on beside the doors, until it is aborted.
-async fn chores(site: Site, door: Door<Native>) {
+async fn chores(site: Site, door: Door<Native>, watcher_interval: Option<Duration>) {
     let worker = format!("{}", std::process::id());
+    let watcher = async {
+        if let Some(every) = watcher_interval {
+            jobs::watch(&site, every).await;
+        }
+    };
     let sweeping = async {
         loop {
             tokio::time::sleep(Duration::from_secs(60)).await;
             door.host().sweep();
         }
     };
-    tokio::join!(jobs::run(&site, &worker), jobs::count(&site), sweeping);
+    tokio::join!(jobs::run(&site, &worker), watcher, jobs::count(&site), sweeping);
 }

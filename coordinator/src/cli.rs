@@ -218,6 +218,14 @@ pub enum RepoCommand {
         #[arg(long, default_value = "sha1", value_parser = ["sha1", "sha256"])]
         object_format: String,
     },
+    /// Bring in a bare repository from this machine
+    Import {
+        /// Where it will stand
+        #[arg(value_name = "OWNER/NAME", value_parser = clap::value_parser!(RepoPath))]
+        path: RepoPath,
+        /// The bare repository
+        from: PathBuf,
+    },
     /// List all repositories
     List,
     /// List those that were deleted and can still be restored

@@ -45,6 +45,7 @@ impl Native {
 }
 
 fn failed(error: Error) -> PortError {
+    tracing::warn!(%error, "the gateway's question could not be answered");
     PortError(error.to_string())
 }
 

@@ -2,7 +2,7 @@
 //! rather than recorded. Which jobs there are and what each does is the forge's.
 
 use crate::http::site::Site;
-use plue_forge::{health, jobs, sessions};
+use plue_forge::{health, jobs, sessions, watcher};
 use std::future::Future;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
@@ -28,6 +28,21 @@ pub async fn run(site: &Site, worker: &str) {
     repeat(JOBS_EVERY, || async {
         if let Err(error) = jobs::run_due(&site.forge, worker, site.now_ms()).await {
             tracing::error!(%error, "the jobs could not be run");
+        }
+    })
+    .await;
+}
+
+/// Brings in refs that tools wrote into cached repositories.
+pub async fn watch(site: &Site, every: Duration) {
+    repeat(every, || async {
+        match watcher::scan(&site.forge, site.now_ms()).await {
+            Ok(reports) => {
+                for report in reports {
+                    tracing::info!(?report, "refs were brought in from outside");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the watcher could not look"),
         }
     })
     .await;

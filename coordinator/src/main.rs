@@ -257,6 +257,12 @@ fn asked(noun: AdminNoun) -> anyhow::Result<admin::Command> {
             description,
             object_format,
         },
+        AdminNoun::Repo(RepoCommand::Import { path, from }) => admin::Command::RepoImport {
+            path: path.to_string(),
+            from: from
+                .canonicalize()
+                .with_context(|| format!("{}", from.display()))?,
+        },
         AdminNoun::Repo(RepoCommand::List) => admin::Command::RepoList,
         AdminNoun::Repo(RepoCommand::Deleted) => admin::Command::RepoDeleted,
         AdminNoun::Repo(RepoCommand::Restore { id }) => admin::Command::RepoRestore {

@@ -375,24 +375,6 @@ fn read_address(text: &str) -> Option<String> {
     (web && uri.authority().is_some()).then(|| text.trim_end_matches('/').to_owned())
 }
 
-/// `login=5/60s`: so many at once, and so long until all of them have come back.
-fn read_limit(text: &str) -> Option<(Preset, Rate)> {
-    let (preset, rate) = text.split_once('=')?;
-    let (burst, seconds) = rate.split_once('/')?;
-    let burst: u32 = burst.trim().parse().ok().filter(|n| *n > 0)?;
-    let seconds: u32 = seconds
-        .trim()
-        .strip_suffix('s')?
-        .parse()
-        .ok()
-        .filter(|n| *n > 0)?;
-    let preset = Preset::ALL
-        .iter()
-        .copied()
-        .find(|known| known.name() == preset.trim())?;
-    Some((preset, Rate::new(burst, u64::from(seconds) * 1_000)))
-}
-
 impl Config {
     /// Reads the configuration, or names everything that is wrong with it.
     pub fn read(layers: &Layers<'_>) -> Result<Self, ConfigError> {
@@ -498,7 +480,7 @@ impl Reader<'_> {
             body_idle_timeout: self.seconds("PLUE_BODY_IDLE_TIMEOUT"),
             max_connections: self.number("PLUE_MAX_CONNECTIONS"),
             shutdown_grace: self.seconds("PLUE_SHUTDOWN_GRACE"),
-            limits: self.list("PLUE_LIMITS", read_limit),
+            limits: self.list("PLUE_LIMITS", Preset::configured),
         }
     }
 

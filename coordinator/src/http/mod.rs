@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod auth;
 pub mod body;
+pub mod browse;
 pub mod cached;
 pub mod collaborators;
 pub mod extract;
@@ -20,6 +21,7 @@ pub mod pages;
 pub mod repositories;
 pub mod site;
 pub mod ssh_keys;
+pub mod sync;
 pub mod table;
 pub mod tokens;
 

@@ -2,7 +2,7 @@
 
 use super::cached;
 use super::failure::Failure;
-use super::{accounts, auth, collaborators, health, repositories, ssh_keys, tokens};
+use super::{accounts, auth, browse, collaborators, health, repositories, ssh_keys, sync, tokens};
 use axum::response::Response;
 use http::HeaderMap;
 use utoipa::OpenApi;
@@ -23,6 +23,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
         repositories::delete, repositories::transfer, repositories::deleted, repositories::restore,
         collaborators::list, collaborators::put, collaborators::remove,
         collaborators::list_keys, collaborators::add_key, collaborators::remove_key,
+        browse::resolve, browse::root, browse::tree, browse::blob, browse::commits,
+        sync::list, sync::adopt,
     )
 )]
 struct Description;

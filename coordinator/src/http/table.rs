@@ -3,7 +3,8 @@
 
 use super::site::Site;
 use super::{
-    accounts, auth, collaborators, git, health, internal, openapi, pages, repositories, ssh_keys, tokens,
+    accounts, auth, browse, collaborators, git, health, internal, openapi, pages, repositories, ssh_keys,
+    sync, tokens,
 };
 use axum::extract::Request;
 use axum::response::Response;
@@ -82,6 +83,13 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
             "DELETE /api/{owner}/{repo}/keys/{id:digits}",
             collaborators::remove_key,
         ),
+        on("GET /api/{owner}/{repo}/refs/{ref:slash}", browse::resolve),
+        on("GET /api/{owner}/{repo}/tree/{oid}", browse::root),
+        on("GET /api/{owner}/{repo}/tree/{oid}/{path:rest}", browse::tree),
+        on("GET /api/{owner}/{repo}/blob/{oid}/{path:rest}", browse::blob),
+        on("GET /api/{owner}/{repo}/commits", browse::commits),
+        on("GET /repos", sync::list),
+        on("POST /sync", sync::adopt),
         on("GET /{owner}/{repo}/info/refs", git::info_refs),
         on("POST /{owner}/{repo}/git-upload-pack", git::upload_pack),
         on("POST /{owner}/{repo}/git-receive-pack", git::receive_pack),
@@ -89,4 +97,57 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         on("POST /internal/ssh/identify", internal::identify),
         on("POST /internal/ssh/exec", internal::exec),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plue_gateway::routes::{self, Class, Dialect, State};
+    use std::collections::BTreeSet;
+
+    fn built() -> BTreeSet<&'static str> {
+        routes::all()
+            .filter(|route| route.state == State::Built)
+            .map(|route| route.name)
+            .collect()
+    }
+
+    #[test]
+    fn every_built_route_has_its_handler() {
+        let handled: BTreeSet<_> = handlers().into_keys().collect();
+        assert_eq!(handled, built());
+    }
+
+    #[test]
+    fn the_description_is_of_every_built_route_for_programs() {
+        let plain = |path: &str| {
+            let segments: Vec<_> = path
+                .split('/')
+                .map(|segment| match segment.split_once(':') {
+                    Some((name, _)) => format!("{name}}}"),
+                    None => segment.to_owned(),
+                })
+                .collect();
+            segments.join("/")
+        };
+        // The same address in other words: it is described once.
+        let twins = ["GET /api/health", "GET /api/ready", "GET /api/openapi.json"];
+        let promised: BTreeSet<String> = routes::all()
+            .filter(|route| built().contains(route.name) && !twins.contains(&route.name))
+            .filter(|route| !matches!(route.dialect, Dialect::Page | Dialect::Git))
+            .filter(|route| route.class != Class::Internal)
+            .map(|route| format!("{} {}", route.method.as_str(), plain(route.path)))
+            .collect();
+        let description = serde_json::to_value(openapi::description()).unwrap();
+        assert_eq!(description["openapi"], "3.1.0");
+        let paths = description["paths"].as_object().unwrap();
+        let described: BTreeSet<String> = paths
+            .iter()
+            .flat_map(|(path, methods)| {
+                let methods = methods.as_object().unwrap().keys();
+                methods.map(move |method| format!("{} {path}", method.to_uppercase()))
+            })
+            .collect();
+        assert_eq!(described, promised);
+    }
 }

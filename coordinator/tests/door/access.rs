@@ -1,0 +1,381 @@
+//! Who may ask what: every built route, asked by nobody, by somebody with too small a token, by
+//! somebody else, and by its owner.
+
+use super::world::{ORIGIN, World};
+use axum::body::Body;
+use http::Request;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN as ORIGIN_HEADER};
+use plue_gateway::routes::{self, State};
+use std::collections::BTreeSet;
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// One request, and the status that each caller gets: nobody; ada with a token that only reads
+/// repositories; eve, whose token may everything; ada; an administrator. What the last of those
+/// who may do a thing changes, later cases do not rely on.
+struct Case {
+    route: &'static str,
+    path: &'static str,
+    body: (&'static str, &'static str),
+    expected: [u16; 5],
+}
+
+const fn case(route: &'static str, path: &'static str, expected: [u16; 5]) -> Case {
+    Case {
+        route,
+        path,
+        body: ("", ""),
+        expected,
+    }
+}
+
+const fn with(
+    route: &'static str,
+    path: &'static str,
+    media_type: &'static str,
+    body: &'static str,
+    expected: [u16; 5],
+) -> Case {
+    Case {
+        route,
+        path,
+        body: (media_type, body),
+        expected,
+    }
+}
+
+const ALL: [u16; 5] = [200; 5];
+
+const CASES: &[Case] = &[
+    case("GET /health", "/health", ALL),
+    case("GET /healthz", "/healthz", ALL),
+    case("GET /ready", "/ready", ALL),
+    case("GET /api/health", "/api/health", ALL),
+    case("GET /api/ready", "/api/ready", ALL),
+    case("GET /metrics", "/metrics", ALL),
+    case("GET /", "/", ALL),
+    case("GET /login", "/login", ALL),
+    with(
+        "POST /login",
+        "/login",
+        FORM,
+        "username=ada&password=wrong",
+        [401; 5],
+    ),
+    case("GET /api/openapi.json", "/api/openapi.json", ALL),
+    case("GET /api/auth/me", "/api/auth/me", [200, 403, 200, 200, 200]),
+    with(
+        "POST /api/auth/login",
+        "/api/auth/login",
+        JSON,
+        r#"{"username":"ada","password":"wrong"}"#,
+        [401; 5],
+    ),
+    case("POST /api/auth/logout", "/api/auth/logout", ALL),
+    // These are a browser session's, and tokens are none.
+    case("GET /api/auth/csrf", "/api/auth/csrf", [401, 403, 403, 403, 403]),
+    case(
+        "POST /api/auth/token",
+        "/api/auth/token",
+        [401, 403, 403, 403, 403],
+    ),
+    case(
+        "POST /api/auth/refresh",
+        "/api/auth/refresh",
+        [401, 403, 403, 403, 403],
+    ),
+    case(
+        "GET /api/auth/sessions",
+        "/api/auth/sessions",
+        [401, 403, 200, 200, 200],
+    ),
+    case(
+        "DELETE /api/auth/sessions",
+        "/api/auth/sessions",
+        [401, 403, 200, 200, 200],
+    ),
+    case(
+        "DELETE /api/auth/sessions/{id}",
+        "/api/auth/sessions/01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        [401, 403, 404, 404, 404],
+    ),
+    case("GET /api/users", "/api/users", ALL),
+    case("GET /api/users/search", "/api/users/search?q=ad", ALL),
+    case("GET /api/users/{username}", "/api/users/ada", ALL),
+    case("GET /api/users/{username}/repos", "/api/users/ada/repos", ALL),
+    with(
+        "PATCH /api/users/me",
+        "/api/users/me",
+        JSON,
+        r#"{"bio":"x"}"#,
+        [401, 403, 200, 200, 200],
+    ),
+    case("GET /api/ssh-keys", "/api/ssh-keys", [401, 403, 200, 200, 200]),
+    with(
+        "POST /api/ssh-keys",
+        "/api/ssh-keys",
+        JSON,
+        r#"{"name":"k","publicKey":"none"}"#,
+        [401, 403, 400, 400, 400],
+    ),
+    case(
+        "DELETE /api/ssh-keys/{id:digits}",
+        "/api/ssh-keys/999",
+        [401, 403, 404, 404, 404],
+    ),
+    case(
+        "GET /api/user/tokens",
+        "/api/user/tokens",
+        [401, 403, 200, 200, 200],
+    ),
+    with(
+        "POST /api/user/tokens",
+        "/api/user/tokens",
+        JSON,
+        r#"{"name":"t","scopes":["repo"]}"#,
+        [401, 403, 201, 201, 201],
+    ),
+    case(
+        "DELETE /api/user/tokens/{id:digits}",
+        "/api/user/tokens/999",
+        [401, 403, 404, 404, 404],
+    ),
+    case("GET /api/repos", "/api/repos", ALL),
+    case("GET /api/repos/search", "/api/repos/search?q=open", ALL),
+    with(
+        "POST /api/repos",
+        "/api/repos",
+        JSON,
+        r#"{"name":"made","owner":"ada"}"#,
+        [401, 403, 404, 201, 409],
+    ),
+    case(
+        "GET /api/{owner}/{repo}",
+        "/api/ada/secret",
+        [404, 200, 404, 200, 200],
+    ),
+    with(
+        "PATCH /api/{owner}/{repo}",
+        "/api/ada/secret",
+        JSON,
+        r#"{"description":"x"}"#,
+        [401, 403, 404, 200, 200],
+    ),
+    with(
+        "POST /api/{owner}/{repo}/transfer",
+        "/api/ada/secret/transfer",
+        JSON,
+        r#"{"owner":"eve"}"#,
+        [401, 403, 404, 404, 200],
+    ),
+    // From here on it is eve's, and ada finds it no more than eve did before.
+    case(
+        "GET /api/{owner}/{repo}/collaborators",
+        "/api/eve/secret/collaborators",
+        [401, 404, 200, 404, 200],
+    ),
+    with(
+        "PUT /api/{owner}/{repo}/collaborators/{username}",
+        "/api/eve/secret/collaborators/chief",
+        JSON,
+        r#"{"permission":"read"}"#,
+        [401, 404, 200, 404, 200],
+    ),
+    case(
+        "DELETE /api/{owner}/{repo}/collaborators/{username}",
+        "/api/eve/secret/collaborators/chief",
+        [401, 404, 200, 404, 404],
+    ),
+    case(
+        "GET /api/{owner}/{repo}/keys",
+        "/api/eve/secret/keys",
+        [401, 404, 200, 404, 200],
+    ),
+    with(
+        "POST /api/{owner}/{repo}/keys",
+        "/api/eve/secret/keys",
+        JSON,
+        r#"{"name":"k","publicKey":"none"}"#,
+        [401, 404, 400, 404, 400],
+    ),
+    case(
+        "DELETE /api/{owner}/{repo}/keys/{id:digits}",
+        "/api/eve/secret/keys/999",
+        [401, 404, 404, 404, 404],
+    ),
+    case(
+        "GET /api/{owner}/{repo}/refs/{ref:slash}",
+        "/api/eve/secret/refs/main",
+        [404, 404, 200, 404, 200],
+    ),
+    case(
+        "GET /api/{owner}/{repo}/tree/{oid}",
+        "/api/eve/secret/tree/COMMIT",
+        [404, 404, 200, 404, 200],
+    ),
+    case(
+        "GET /api/{owner}/{repo}/tree/{oid}/{path:rest}",
+        "/api/eve/secret/tree/COMMIT/docs",
+        [404, 404, 200, 404, 200],
+    ),
+    case(
+        "GET /api/{owner}/{repo}/blob/{oid}/{path:rest}",
+        "/api/eve/secret/blob/COMMIT/README.md",
+        [404, 404, 200, 404, 200],
+    ),
+    case(
+        "GET /api/{owner}/{repo}/commits",
+        "/api/eve/secret/commits",
+        [404, 404, 200, 404, 200],
+    ),
+    // A git client that is nobody is asked who it is, whatever the name.
+    case(
+        "GET /{owner}/{repo}/info/refs",
+        "/eve/secret/info/refs?service=git-upload-pack",
+        [401, 404, 200, 404, 200],
+    ),
+    with(
+        "POST /{owner}/{repo}/git-upload-pack",
+        "/eve/secret/git-upload-pack",
+        "application/x-git-upload-pack-request",
+        "0000",
+        [401, 404, 200, 404, 200],
+    ),
+    with(
+        "POST /{owner}/{repo}/git-receive-pack",
+        "/eve/secret/git-receive-pack",
+        "application/x-git-receive-pack-request",
+        "0000",
+        [401, 404, 200, 404, 200],
+    ),
+    case(
+        "DELETE /api/{owner}/{repo}",
+        "/api/eve/secret",
+        [401, 404, 200, 404, 404],
+    ),
+    case(
+        "GET /api/admin/repos/deleted",
+        "/api/admin/repos/deleted",
+        [401, 403, 403, 403, 200],
+    ),
+    case(
+        "POST /api/admin/repos/{id:digits}/restore",
+        "/api/admin/repos/999/restore",
+        [401, 403, 403, 403, 404],
+    ),
+    case("GET /repos", "/repos", ALL),
+    // Nothing to adopt from is configured here.
+    case("POST /sync", "/sync", [401, 403, 403, 403, 409]),
+    // Without a sealed message these are shut to everybody.
+    with(
+        "POST /internal/introspect",
+        "/internal/introspect",
+        "text/plain",
+        "x.y.z",
+        [401; 5],
+    ),
+    case("POST /internal/ssh/identify", "/internal/ssh/identify", [401; 5]),
+    case("POST /internal/ssh/exec", "/internal/ssh/exec", [401; 5]),
+];
+
+#[test]
+fn every_built_route_has_a_case() {
+    let built: BTreeSet<_> = routes::all()
+        .filter(|route| route.state == State::Built)
+        .map(|route| route.name)
+        .collect();
+    let cases: BTreeSet<_> = CASES.iter().map(|case| case.route).collect();
+    assert_eq!(cases, built);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_caller_gets_what_is_theirs() {
+    let world = World::new().await;
+    for (name, admin) in [("ada", false), ("eve", false), ("chief", true)] {
+        world.account(name, admin).await;
+    }
+    let everything = "repo,user";
+    let ada = world.token("ada", everything).await;
+    let callers = [
+        None,
+        Some(world.token("ada", "repo:read").await),
+        Some(world.token("eve", everything).await),
+        Some(ada.clone()),
+        Some(world.token("chief", "admin").await),
+    ];
+    world.repository(&ada, "open", false).await;
+    let commit = world.repository(&ada, "secret", true).await;
+    let mut wrong = Vec::new();
+    for case in CASES {
+        let (method, _) = case.route.split_once(' ').unwrap();
+        let path = case.path.replace("COMMIT", &commit);
+        let mut found = Vec::new();
+        for caller in &callers {
+            let mut request = Request::builder()
+                .method(method)
+                .uri(&path)
+                .header(HOST, "plue.test")
+                .header(ORIGIN_HEADER, ORIGIN);
+            if let Some(token) = caller {
+                request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+                if case.route.contains("/git-") || case.route.contains("/info/") {
+                    request.headers_mut().unwrap().remove(ORIGIN_HEADER);
+                }
+            }
+            let (media_type, body) = case.body;
+            if !media_type.is_empty() {
+                request = request.header(CONTENT_TYPE, media_type);
+            }
+            let answer = world.send(request.body(Body::from(body)).unwrap()).await;
+            let id = answer.header("x-request-id");
+            assert!(!id.is_empty(), "{} bears no request id", case.route);
+            found.push(answer.status.as_u16());
+        }
+        if found != case.expected {
+            wrong.push(format!("{}: {found:?}, not {:?}", case.route, case.expected));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_hidden_looks_like_what_is_not_there() {
+    let world = World::new().await;
+    world.account("ada", false).await;
+    world.account("eve", false).await;
+    let ada = world.token("ada", "repo,user").await;
+    let eve = world.token("eve", "repo,user").await;
+    world.repository(&ada, "secret", true).await;
+    let same = |mut a: super::world::Answer, mut b: super::world::Answer| {
+        for answer in [&mut a, &mut b] {
+            for own in [
+                "x-request-id",
+                "ratelimit-remaining",
+                "x-ratelimit-remaining",
+                "x-ratelimit-reset",
+                "ratelimit-reset",
+            ] {
+                if let Some(value) = answer.headers.remove(own) {
+                    answer.text = answer.text.replace(value.to_str().unwrap(), "…");
+                }
+            }
+        }
+        assert_eq!((a.status, a.headers, a.text), (b.status, b.headers, b.text));
+    };
+    for caller in [None, Some(eve.as_str())] {
+        for rest in ["", "/commits", "/refs/main", "/collaborators", "/keys"] {
+            let hidden = world.get(&format!("/api/ada/secret{rest}"), caller).await;
+            let absent = world.get(&format!("/api/ada/nothing{rest}"), caller).await;
+            same(hidden, absent);
+        }
+        let refs = "info/refs?service=git-upload-pack";
+        let hidden = world.get(&format!("/ada/secret/{refs}"), caller).await;
+        let absent = world.get(&format!("/ada/nothing/{refs}"), caller).await;
+        let nobodys = world.get(&format!("/nobody/nothing/{refs}"), caller).await;
+        assert_eq!(hidden.status.as_u16(), if caller.is_some() { 404 } else { 401 });
+        same(hidden, absent);
+        let odd = world.get(&format!("/-x-/nothing/{refs}"), caller).await;
+        assert_eq!(nobodys.status, odd.status);
+    }
+}

@@ -1,0 +1,12 @@
+//! The doors, asked in this process and over sockets, before a real forge on SQLite and a folder.
+
+// A test that meets what it did not expect ends there.
+#![allow(clippy::unwrap_used)]
+
+mod access;
+mod admin;
+mod answers;
+mod browser;
+mod git;
+mod internal;
+mod world;
