@@ -23,9 +23,21 @@ say() { printf 'plue: [%3ds] %s\n' "$(($(date +%s) - began))" "$*"; }
 
 coordinator_pid=""
 edge_pid=""
+build_pid=""
+# Runs a build so that a signal need not wait for its end.
+build() {
+    $apart "$@" &
+    build_pid=$!
+    status=0
+    wait "$build_pid" || status=$?
+    build_pid=""
+    return "$status"
+}
 # Ends both in the order in which nobody is left waiting: the edge, then the coordinator.
 stop() {
     trap '' INT TERM HUP
+    # A build leads its own group, where there is setsid, and has children of its own.
+    [ -z "$build_pid" ] || kill -TERM "-$build_pid" 2>/dev/null || kill -TERM "$build_pid" 2>/dev/null || true
     for pid in $edge_pid $coordinator_pid; do
         kill -TERM "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
@@ -42,7 +54,7 @@ trap stop EXIT
 
 infra/need.sh build
 say "building the coordinator (minutes the first time, seconds after)"
-cargo build --locked --profile quick -p plue
+build cargo build --locked --profile quick -p plue
 plue="$CARGO_TARGET_DIR/quick/plue"
 
 mkdir -p "$data" "$logs"
@@ -72,7 +84,7 @@ edge_note=""
 if [ "$mode" != be ]; then
     say "building the edge"
     status=0
-    infra/edge/build.sh || status=$?
+    build infra/edge/build.sh || status=$?
     if [ "$status" = 3 ]; then
         edge_note="not running: see above for the one command that mends it; the coordinator is complete without it"
     elif [ "$status" != 0 ]; then
