@@ -13,8 +13,9 @@ use plue_contract::{PackId, RepoId};
 use plue_git::cache::{Bare, CacheError, Durability, PackFiles, PackedRef, Stamp, Transfer};
 use plue_git::oid::{ObjectFormat, Oid};
 use plue_git::refname::RefName;
+use plue_store::packs::PackRow;
 use plue_store::{Conn, packs as pack_rows, refs as ref_rows, repositories as rows};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -274,6 +275,9 @@ struct Snapshot {
     head: RefName,
     refs: Vec<PackedRef>,
     packs: Vec<(Oid, PackId)>,
+    /// The packs whose files may be here: the live ones, and those that were replaced a short
+    /// while ago, which somebody may still be reading.
+    kept: HashSet<Oid>,
 }
 
 /// Makes the copy show what the rows say now. The entry's lock is held.
@@ -323,6 +327,7 @@ async fn catch_up(
         let bare = bare.clone();
         blocking(move || {
             show(&bare, &snapshot)?;
+            forget_replaced(&bare, &snapshot.kept)?;
             Ok(Copy {
                 packs: snapshot.packs.iter().map(|(checksum, _)| *checksum).collect(),
                 stamp: snapshot.stamp,
@@ -341,6 +346,16 @@ async fn catch_up(
 /// that, right after this or at its next scan.
 fn show(bare: &Bare, snapshot: &Snapshot) -> Result<(), CacheError> {
     bare.write_refs(&snapshot.head, &snapshot.refs, snapshot.stamp, Durability::Lazy)
+}
+
+/// Removes packs that were replaced, when nobody can be reading them any more.
+fn forget_replaced(bare: &Bare, kept: &HashSet<Oid>) -> Result<(), CacheError> {
+    let old: Vec<Oid> = bare
+        .packs()?
+        .into_iter()
+        .filter(|pack| !kept.contains(pack))
+        .collect();
+    bare.remove_packs(&old)
 }
 
 /// Brings the packs that the copy lacks from the blob store.
@@ -409,7 +424,10 @@ async fn read_snapshot(conn: &mut Conn, id: RepoId) -> Result<Snapshot, Error> {
     let repository = Repository::try_from(row)?;
     let refs = ref_rows::all(conn, id).await?;
     let packs = pack_rows::live(conn, id).await?;
+    let replaced = pack_rows::replaced(conn, id).await?;
     let odd = |what: &str| Error::Internal(format!("repository {id} has {what} that is none"));
+    let checksum =
+        |pack: &PackRow| Oid::parse(&pack.checksum, repository.object_format).map_err(|_| odd("a pack"));
     Ok(Snapshot {
         stamp: Stamp {
             generation: repository.generation,
@@ -429,12 +447,14 @@ async fn read_snapshot(conn: &mut Conn, id: RepoId) -> Result<Snapshot, Error> {
                 })
             })
             .collect::<Result<_, Error>>()?,
+        kept: packs
+            .iter()
+            .chain(&replaced)
+            .map(checksum)
+            .collect::<Result<_, _>>()?,
         packs: packs
-            .into_iter()
-            .map(|pack| {
-                let checksum = Oid::parse(&pack.checksum, repository.object_format);
-                Ok((checksum.map_err(|_| odd("a pack"))?, PackId(pack.id)))
-            })
+            .iter()
+            .map(|pack| Ok((checksum(pack)?, PackId(pack.id.clone()))))
             .collect::<Result<_, Error>>()?,
     })
 }

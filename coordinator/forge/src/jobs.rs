@@ -79,7 +79,7 @@ impl Job {
             Self::SweepUploads => sweeper::sweep_uploads(forge, now_ms).await.map(drop),
             Self::SweepSessions => sessions::sweep(forge, now_ms).await.map(drop),
             Self::PurgeDeleted { repository } => sweeper::purge_deleted(forge, *repository, now_ms).await,
-            Self::Maintain { repository } => maintenance::maintain(forge, *repository).await,
+            Self::Maintain { repository } => maintenance::maintain(forge, *repository, now_ms).await,
         }
     }
 }

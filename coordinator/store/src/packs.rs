@@ -1,5 +1,6 @@
 //! The packs of the blob store: `uploading` before their first byte, `live` by a push's commit,
-//! `dead` by the sweeper and then gone. A pack only ever moves forward through these.
+//! `replaced` when a larger pack holds the same objects, `dead` by the sweeper and then gone. A
+//! pack only ever moves forward through these.
 
 use crate::{Conn, StoreError, Tx, query};
 use plue_contract::{PackId, RepoId};
@@ -81,11 +82,25 @@ pub async fn abandon(tx: &mut Tx<'_>, id: &PackId) -> Result<bool, StoreError> {
     Ok(changed == 1)
 }
 
-/// Turns uploads dead whose lease has ended; how many.
+/// Takes a live pack out of use; its blobs stay until the lease ends, for those who still read
+/// them. False where it is not live any more.
+pub async fn set_replaced(tx: &mut Tx<'_>, id: &PackId, lease_until_ms: i64) -> Result<bool, StoreError> {
+    let changed = query(
+        "packs.set_replaced",
+        "UPDATE packs SET state = 'replaced', lease_until_ms = $1 WHERE id = $2 AND state = 'live'",
+    )
+    .bind(lease_until_ms)
+    .bind(id.0.as_str())
+    .execute(tx)
+    .await?;
+    Ok(changed == 1)
+}
+
+/// Turns packs dead whose lease has ended, of uploads and of those that were replaced; how many.
 pub async fn abandon_expired(tx: &mut Tx<'_>, now_ms: i64) -> Result<u64, StoreError> {
     query(
         "packs.abandon_expired",
-        "UPDATE packs SET state = 'dead' WHERE state = 'uploading' AND lease_until_ms < $1",
+        "UPDATE packs SET state = 'dead' WHERE state IN ('uploading', 'replaced') AND lease_until_ms < $1",
     )
     .bind(now_ms)
     .execute(tx)
@@ -122,6 +137,18 @@ pub async fn live(conn: &mut Conn, repository: RepoId) -> Result<Vec<PackRow>, S
         "packs.live",
         "SELECT id, repository_id, checksum, size_bytes, object_count FROM packs \
          WHERE repository_id = $1 AND state = 'live' ORDER BY id",
+    )
+    .bind(repository.0)
+    .all(conn)
+    .await
+}
+
+/// The packs of a repository that were replaced and may still be read.
+pub async fn replaced(conn: &mut Conn, repository: RepoId) -> Result<Vec<PackRow>, StoreError> {
+    query(
+        "packs.replaced",
+        "SELECT id, repository_id, checksum, size_bytes, object_count FROM packs \
+         WHERE repository_id = $1 AND state = 'replaced' ORDER BY id",
     )
     .bind(repository.0)
     .all(conn)

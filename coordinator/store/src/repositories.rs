@@ -426,6 +426,19 @@ pub async fn pushed(
     Ok(changed == 1)
 }
 
+/// Raises the generation after packs were rolled up, and corrects the size.
+pub async fn repacked(tx: &mut Tx<'_>, id: RepoId, bytes_added: i64) -> Result<(), StoreError> {
+    query(
+        "repositories.repacked",
+        "UPDATE repositories SET generation = generation + 1, size_bytes = size_bytes + $1 WHERE id = $2",
+    )
+    .bind(bytes_added)
+    .bind(id.0)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 /// Marks a repository as deleted, or as not deleted any more. Its name is free in between:
 /// `Unique { repositories__owner_id__name_key }` where somebody took it.
 pub async fn set_deleted(

@@ -1,19 +1,18 @@
 //! Steps 5 to 8 of a push: what it brings is checked, stored, committed and shown.
 
 use super::land::{Landed, Landing, land};
+use super::upload::{abandon, total_bytes, upload};
 use super::{Accepted, Ground, Proposal, Soil};
 use crate::clock::Clock;
 use crate::failpoints::hit;
 use crate::repositories::Repository;
 use crate::{Error, Forge, cache};
-use plue_blobs::{BlobKey, PackPart};
-use plue_contract::{Caller, PackId, PushId, RepoId};
+use plue_contract::{Caller, PushId};
 use plue_git::cache::PackFiles;
 use plue_git::connectivity::{self, ConnectivityError, ObjectKind, Tip};
 use plue_git::oid::Oid;
 use plue_git::quarantine::Quarantine;
 use plue_git::wire::receive::RefUpdate;
-use plue_store::packs::{self as pack_rows, PackRow};
 use std::collections::HashMap;
 
 /// Accepts the ref updates of one push, or says of each why not.
@@ -130,64 +129,6 @@ fn broken_rule(update: &RefUpdate, ground: &Ground, tips: &HashMap<Oid, Tip>) ->
     let kind = tips.get(&update.new)?.kind;
     (name.is_branch() && kind != ObjectKind::Commit)
         .then(|| "a branch can only be at a commit; push other objects as tags".to_owned())
-}
-
-fn total_bytes(files: &PackFiles) -> u64 {
-    files.pack_bytes + files.idx_bytes + files.rev_bytes
-}
-
-/// Step 6: a row, so that the sweeper knows of it, and then the files.
-async fn upload(forge: &Forge, id: RepoId, files: &PackFiles, clock: &Clock) -> Result<PackId, Error> {
-    let now_ms = clock.now_ms();
-    let pack = PackId(forge.ulid(now_ms));
-    let checksum = files.checksum.to_string();
-    let row = PackRow {
-        id: pack.0.clone(),
-        repository_id: id.0,
-        checksum: checksum.clone(),
-        size_bytes: i64::try_from(total_bytes(files)).unwrap_or(i64::MAX),
-        object_count: i64::try_from(files.objects).unwrap_or(i64::MAX),
-    };
-    let lease_until_ms = now_ms.saturating_add(forge.settings().upload_grace_ms);
-    let row = &row;
-    forge
-        .store()
-        .in_tx("packs.begin_upload", |tx| {
-            Box::pin(async move {
-                Ok::<_, Error>(pack_rows::insert_uploading(tx, row, lease_until_ms, now_ms).await?)
-            })
-        })
-        .await?;
-    hit("push-6-row")?;
-    // The index last, as everywhere: it is what makes a pack known.
-    let parts = [
-        (PackPart::Pack, Some(&files.pack)),
-        (PackPart::Reverse, files.rev.as_ref()),
-        (PackPart::Index, Some(&files.idx)),
-    ];
-    for (part, file) in parts {
-        let Some(file) = file else { continue };
-        let key = BlobKey::pack(id, &pack, &checksum, part)?;
-        if let Err(error) = forge.blobs().put_file(&key, file).await {
-            abandon(forge, &pack).await;
-            return Err(error.into());
-        }
-    }
-    hit("push-6-uploaded")?;
-    Ok(pack)
-}
-
-/// Gives an upload up, so that the sweeper need not wait for its lease to end.
-async fn abandon(forge: &Forge, pack: &PackId) {
-    let outcome = forge
-        .store()
-        .in_tx("packs.abandon", |tx| {
-            Box::pin(async move { Ok::<_, Error>(pack_rows::abandon(tx, pack).await?) })
-        })
-        .await;
-    if let Err(error) = outcome {
-        tracing::warn!(%pack, %error, "an upload could not be given up; the sweeper will");
-    }
 }
 
 /// Step 8. The push is committed: whatever happens here, the answer stays.

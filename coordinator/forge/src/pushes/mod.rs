@@ -16,6 +16,7 @@
 pub(crate) mod accept;
 mod land;
 pub(crate) mod receive;
+pub(crate) mod upload;
 
 use crate::repositories::{Making, Repository};
 use crate::{Error, Forge, cache};

@@ -81,8 +81,22 @@ impl House {
         folder: Arc<tempfile::TempDir>,
         change: impl Fn(&mut GitSettings),
     ) -> House {
+        let data = folder.path().to_owned();
+        House {
+            folder,
+            ..House::build_in(store, blobs, &data, change).await
+        }
+    }
+
+    /// Builds a forge on a folder that somebody else keeps.
+    pub async fn build_in(
+        store: Store,
+        blobs: Blobs,
+        data: &Path,
+        change: impl Fn(&mut GitSettings),
+    ) -> House {
         let program = Git::locate(&std::env::var_os("PATH").unwrap()).await.unwrap();
-        let mut settings = GitSettings::new(folder.path().join("cache"));
+        let mut settings = GitSettings::new(data.join("cache"));
         change(&mut settings);
         let parts = Parts {
             store: store.clone(),
@@ -100,7 +114,7 @@ impl House {
             store,
             blobs,
             home: Home::new().unwrap(),
-            folder,
+            folder: Arc::new(tempfile::tempdir().unwrap()),
         }
     }
 
@@ -110,7 +124,11 @@ impl House {
         House::build(self.store.clone(), self.blobs.clone(), folder, |_| {}).await
     }
 
+    /// The account of this name, made if it is not there.
     pub async fn account(&self, name: &str) -> Caller {
+        if let Ok(account) = accounts::get(&self.forge, &name.parse().unwrap()).await {
+            return self.caller(account.id, account.name);
+        }
         let system = Caller::system("test");
         let permit = administer(&self.forge, &system, NOW_MS).await.unwrap();
         let new = NewAccount {

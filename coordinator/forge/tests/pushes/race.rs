@@ -3,7 +3,9 @@
 
 use crate::house::{NOW_MS, in_both_houses};
 use crate::push::rows;
+use plue_forge::jobs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_pushes_to_one_ref_exactly_one_wins() {
@@ -143,7 +145,121 @@ async fn a_cache_is_disposable() {
                 house.git(&copy, &["rev-parse", "main"]),
                 house.git(&work, &["rev-parse", "main"])
             );
-            let _ = NOW_MS;
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sweeper_removes_nothing_that_was_acknowledged() {
+    // Every upload's lease has ended when it begins, so that each push races the sweeper.
+    in_both_houses(
+        |settings| settings.upload_grace_ms = -1,
+        async |house| {
+            let ada = house.account("ada").await;
+            let id = house.repository(&ada, "engine", true).await.id;
+            let address = format!("{}/ada/engine", house.door(&ada).await);
+            let work = house.home.small_repository("work").unwrap();
+            let done = std::sync::Arc::new(AtomicBool::new(false));
+            let sweeping = tokio::spawn({
+                let (forge, done) = (house.forge.clone(), done.clone());
+                async move {
+                    let mut now_ms = NOW_MS;
+                    while !done.load(Ordering::Relaxed) {
+                        now_ms += 3_600_000;
+                        jobs::plant(&forge, now_ms).await.unwrap();
+                        jobs::run_due(&forge, "test", now_ms).await.unwrap();
+                    }
+                }
+            });
+            let (mut kept, mut lost) = (0, 0);
+            while kept < 15 && lost < 200 {
+                house
+                    .home
+                    .commit(&work, "file", &format!("{kept} {lost}\n"), "Step")
+                    .unwrap();
+                let said = house.try_git(&work, &["push", &address, "main"]);
+                if said.ok {
+                    kept += 1;
+                } else {
+                    assert!(said.err.contains("its upload was given up"), "{}", said.err);
+                    lost += 1;
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+            sweeping.await.unwrap();
+            eprintln!("{kept} pushes came before the sweeper, {lost} after it");
+            let after = rows(&house, id).await;
+            assert_eq!((after.2, after.3), (0, kept));
+            let node = house.second_node().await;
+            let copy = node.clone_of(&format!("{}/ada/engine", node.door(&ada).await), "copy");
+            node.home.fsck(&copy).unwrap();
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clones_run_while_packs_are_rolled_up() {
+    in_both_houses(
+        |settings| settings.deadline_ms = 60_000,
+        async |house| {
+            let ada = house.account("ada").await;
+            let id = house.repository(&ada, "engine", true).await.id;
+            let address = format!("{}/ada/engine", house.door(&ada).await);
+            let node = house.second_node().await;
+            let elsewhere = format!("{}/ada/engine", node.door(&ada).await);
+            let work = house.home.small_repository("work").unwrap();
+            house.git(&work, &["push", "-q", &address, "main"]);
+            let done = std::sync::Arc::new(AtomicBool::new(false));
+            let rolling = tokio::spawn({
+                let (forge, done) = (house.forge.clone(), done.clone());
+                async move {
+                    let mut now_ms = NOW_MS;
+                    while !done.load(Ordering::Relaxed) {
+                        now_ms += 60_000;
+                        jobs::run_due(&forge, "test", now_ms).await.unwrap();
+                        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    }
+                }
+            });
+            for n in 0..20 {
+                house
+                    .home
+                    .commit(&work, &format!("file-{n}"), &format!("{n}\n"), "Step")
+                    .unwrap();
+                house.git(&work, &["push", "-q", &address, "main"]);
+                let from = if n % 2 == 0 { &address } else { &elsewhere };
+                let copy = house.clone_of(from, &format!("copy-{n}"));
+                house.home.fsck(&copy).unwrap();
+                assert_eq!(
+                    house.git(&copy, &["rev-parse", "main"]),
+                    house.git(&work, &["rev-parse", "HEAD"])
+                );
+            }
+            done.store(true, Ordering::Relaxed);
+            rolling.await.unwrap();
+            jobs::run_due(&house.forge, "test", NOW_MS + 24 * 3_600_000)
+                .await
+                .unwrap();
+            let (_, live, _, pushed, _) = rows(&house, id).await;
+            assert!(live < 8 && pushed == 21, "{live} packs of {pushed} pushes");
+            // What was replaced goes from the blob store, and from the copies with their next change.
+            jobs::plant(&house.forge, NOW_MS).await.unwrap();
+            jobs::run_due(&house.forge, "test", NOW_MS + 72 * 3_600_000)
+                .await
+                .unwrap();
+            let blobs = house.blobs.list(&format!("{id}/"), None, 1000).await.unwrap();
+            assert_eq!(blobs.len() as i64, 3 * live);
+            house.home.commit(&work, "last", "last\n", "Last").unwrap();
+            house.git(&work, &["push", "-q", &address, "main"]);
+            let packs = std::fs::read_dir(house.cache(id).join("objects/pack"))
+                .unwrap()
+                .count();
+            assert_eq!(packs as i64, 3 * (live + 1));
+            let third = house.second_node().await;
+            let copy = third.clone_of(&format!("{}/ada/engine", third.door(&ada).await), "copy");
+            third.home.fsck(&copy).unwrap();
         },
     )
     .await;

@@ -73,7 +73,7 @@ CREATE TABLE refs (
     PRIMARY KEY (repository_id, name)
 );
 
--- `uploading`, then `live` by the push's commit; or `dead`, by the sweeper, and then gone.
+-- `uploading`, `live` by the push's commit, `replaced` by a larger one, `dead` by the sweeper, gone.
 -- An upload may precede its repository, which is made by the same push: no foreign key.
 CREATE TABLE packs (
     id TEXT PRIMARY KEY,
