@@ -76,7 +76,7 @@ done
 field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$2"; }
 origin=$(field http "$ready")
 ssh_at=$(field ssh "$ready")
-sign_in=$(field sign_in "$ready")
+sign_in=$(field admin_link "$ready")
 say "the coordinator answers at $origin"
 
 front="$origin"

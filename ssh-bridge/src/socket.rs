@@ -4,6 +4,10 @@
 //! The SSH library opens a channel's window again as soon as data arrives. Without the valve, a
 //! fast client and a slow command would fill memory; blocking the library's own loop instead
 //! would also block what the command writes, and the two would wait for each other.
+//!
+//! What remains: a client's leave to send more waits behind its data, so a command that leaves a
+//! megabyte unread until it has written more than the client's window would stand still, until
+//! the idle limit. git has no such command.
 
 use futures_util::task::AtomicWaker;
 use std::io;
@@ -128,5 +132,45 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    #[tokio::test]
+    async fn a_full_valve_holds_the_reader_back_until_it_drains() {
+        let (mut client, stream) = duplex(64);
+        let valve = Arc::new(Valve::default());
+        let mut socket = Socket::new(stream, valve.clone());
+        valve.fill(HIGH_BYTES);
+        client.write_all(b"a").await.expect("room");
+        assert_eq!(socket.read_u8().await.expect("it is open"), b'a');
+        valve.fill(1);
+        client.write_all(b"b").await.expect("room");
+        let mut reading = tokio::spawn(async move {
+            let byte = socket.read_u8().await;
+            (byte, socket)
+        });
+        let waited = tokio::time::timeout(Duration::from_millis(100), &mut reading).await;
+        assert!(waited.is_err(), "it is shut");
+        valve.drain(HIGH_BYTES - LOW_BYTES);
+        let waited = tokio::time::timeout(Duration::from_millis(100), &mut reading).await;
+        assert!(waited.is_err(), "it opens only when little waits");
+        valve.drain(1);
+        let (byte, mut socket) = reading.await.expect("no panic");
+        assert_eq!(byte.expect("it is open again"), b'b');
+        assert_eq!(valve.moved_bytes(), 2);
+
+        let mut reading = tokio::spawn(async move { socket.read_u8().await });
+        let waited = tokio::time::timeout(Duration::from_millis(100), &mut reading).await;
+        assert!(waited.is_err(), "nothing was sent");
+        valve.cut();
+        let error = reading.await.expect("no panic").expect_err("cut");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
     }
 }

@@ -13,6 +13,8 @@ use tokio_util::sync::PollSender;
 
 /// The largest piece that travels from a backend's write to the client's channel.
 const PIECE_BYTES: usize = 128 * 1024;
+/// What one piece of input counts beyond its bytes, lest a client fill memory with single ones.
+const PIECE_COST_BYTES: usize = 96;
 /// How many pieces may wait for the client.
 const PIECES: usize = 4;
 
@@ -76,7 +78,7 @@ impl Feed {
         if state.reader_gone || state.end.is_some() || data.is_empty() {
             return;
         }
-        self.0.valve.fill(data.len());
+        self.0.valve.fill(data.len() + PIECE_COST_BYTES);
         state.pieces.push_back(Bytes::copy_from_slice(data));
         if let Some(waker) = state.waker.take() {
             waker.wake();
@@ -101,11 +103,13 @@ impl Input {
         let mut state = self.0.state();
         if let Some(first) = state.pieces.front_mut() {
             let piece = first.split_to(first.len().min(max));
+            let mut drained = piece.len();
             if first.is_empty() {
                 state.pieces.pop_front();
+                drained += PIECE_COST_BYTES;
             }
             drop(state);
-            self.0.valve.drain(piece.len());
+            self.0.valve.drain(drained);
             return Poll::Ready(Some(Ok(piece)));
         }
         match state.end {
@@ -141,7 +145,8 @@ impl Drop for Input {
         state.reader_gone = true;
         let waiting = std::mem::take(&mut state.pieces);
         drop(state);
-        self.0.valve.drain(waiting.iter().map(Bytes::len).sum());
+        let drained = waiting.iter().map(|piece| piece.len() + PIECE_COST_BYTES).sum();
+        self.0.valve.drain(drained);
     }
 }
 
@@ -221,10 +226,10 @@ mod tests {
         let (feed, mut input) = super::input(valve.clone());
         feed.push(b"hello ");
         feed.push(b"world");
-        assert_eq!(valve.held(), 11);
+        assert_eq!(valve.held(), 11 + 2 * PIECE_COST_BYTES);
         let mut first = [0; 3];
         input.read_exact(&mut first).await.expect("three bytes");
-        assert_eq!(valve.held(), 8);
+        assert_eq!(valve.held(), 8 + 2 * PIECE_COST_BYTES);
         feed.close();
         let mut rest = String::new();
         input.read_to_string(&mut rest).await.expect("the rest");

@@ -48,7 +48,12 @@ impl History {
             .stderr(Stdio::piped())
             .spawn()?;
         let pipe = import.stdin.take().context("the input was piped")?;
-        let written = Writer::new(BufWriter::with_capacity(1 << 20, pipe), self.seed).write(self.commits);
+        let written = Writer::new(
+            BufWriter::with_capacity(1 << 20, pipe),
+            self.seed,
+            if self.sha256 { 64 } else { 40 },
+        )
+        .write(self.commits);
         let output = import.wait_with_output()?;
         ensure!(
             output.status.success(),
@@ -71,15 +76,18 @@ struct Writer<W> {
     /// The files of the main branch, by path, and how many versions each has had.
     files: BTreeMap<String, u32>,
     clock_s: u64,
+    /// How many hexadecimal digits an object id has.
+    id_digits: usize,
 }
 
 impl<W: Write> Writer<W> {
-    fn new(out: W, seed: u64) -> Writer<W> {
+    fn new(out: W, seed: u64, id_digits: usize) -> Writer<W> {
         Writer {
             out,
             state: seed | 1,
             files: BTreeMap::new(),
             clock_s: 1_500_000_000,
+            id_digits,
         }
     }
 
@@ -127,10 +135,8 @@ impl<W: Write> Writer<W> {
         // Most topics are deleted after their merge; a few stay.
         for side in 1..=sides {
             if side % 10 != 0 {
-                write!(
-                    self.out,
-                    "reset refs/heads/topic/{side}\nfrom 0000000000000000000000000000000000000000\n\n"
-                )?;
+                let none = "0".repeat(self.id_digits);
+                write!(self.out, "reset refs/heads/topic/{side}\nfrom {none}\n\n")?;
             }
         }
         writeln!(self.out, "reset refs/notes/kept\nfrom refs/heads/main\n")?;
@@ -278,7 +284,7 @@ mod tests {
         let home = Home::new().unwrap();
         let history = History {
             sha256: true,
-            ..History::of(60)
+            ..History::of(300)
         };
         let repository = history.make(&home, "long.git").unwrap();
         assert_eq!(home.git(&repository, &["rev-parse", "main"]).unwrap().len(), 64);

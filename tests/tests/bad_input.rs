@@ -226,7 +226,6 @@ fn refs_that_look_like_options_or_paths_are_refused() {
         "refs/heads/a[",
         "refs/heads/a\\b",
         "refs/heads/a@{1}",
-        "refs/heads/@",
         "refs/heads/a\u{1}",
         "refs/heads/a\u{7f}",
         "refs/heads/a\nb",
@@ -600,7 +599,6 @@ fn what_is_no_object_id_is_refused() {
         "z".repeat(40),
         "A".repeat(39),
         "0".repeat(41),
-        s.head.to_uppercase(),
         format!("-{}", &s.head[1..]),
         "HEAD".into(),
         String::new(),
@@ -626,11 +624,7 @@ fn what_is_no_object_id_is_refused() {
             .client
             .send("GET", &format!("/api/ada/engine/tree/{word}"), &[], b"")
             .unwrap();
-        assert!(
-            (400..500).contains(&reply.status) || (word == &s.head.to_uppercase()),
-            "{word}: {}",
-            reply.status
-        );
+        assert!((400..500).contains(&reply.status), "{word}: {}", reply.status);
     }
     // Not a push at all, but a stream of anything.
     for garbage in [
@@ -895,11 +889,7 @@ fn a_full_disk_refuses_pushes_and_breaks_nothing() {
     for address in [s.plue.url("ada/engine"), "ssh://plue/ada/engine".to_owned()] {
         let said = s.home.try_git(&s.work, &["push", &address, "noise"]).unwrap();
         assert!(!said.ok, "{address}");
-        assert!(
-            said.err.to_lowercase().contains("full") || said.err.contains("space"),
-            "{address}: {}",
-            said.err
-        );
+        assert!(said.err.contains("no room left"), "{address}: {}", said.err);
     }
     s.home.git(&s.work, &["checkout", "-q", "-f", "main"]).unwrap();
     s.expect_untouched();
