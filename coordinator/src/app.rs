@@ -8,7 +8,7 @@ use crate::http::Door;
 use crate::http::site::{self, Addresses, Clock, Keys, Site};
 use crate::server::{self, Bounds};
 use crate::ssh::InProcess;
-use crate::{admin, jobs, telemetry};
+use crate::{admin, jobs};
 use metrics_exporter_prometheus::PrometheusHandle;
 use plue_blobs::{BlobError, Blobs, S3Settings};
 use plue_contract::seal::{Keyring, Purpose};
@@ -45,14 +45,14 @@ pub struct World {
     pub program: Option<PathBuf>,
 }
 
-/// Why the server does not start.
+/// Why the server does not start. What the system said is the source of each.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// The settings do not make a configuration.
-    #[error("{0}")]
+    #[error(transparent)]
     Config(#[from] ConfigError),
     /// A file or folder cannot be used.
-    #[error("{what} {}: {source}", .path.display())]
+    #[error("{what} {}", .path.display())]
     File {
         /// What was tried with it.
         what: &'static str,
@@ -65,7 +65,7 @@ pub enum AppError {
     #[error("another server runs on {}: stop it, or give this one a folder of its own with --data-dir", .0.display())]
     InUse(PathBuf),
     /// A port cannot be listened on.
-    #[error("{door} cannot listen on {address}: {source}. Is another server running? {advice}")]
+    #[error("{door} cannot listen on {address} ({advice})")]
     Port {
         /// Which door.
         door: &'static str,
@@ -77,28 +77,25 @@ pub enum AppError {
         advice: &'static str,
     },
     /// The database.
-    #[error("the database (DATABASE_URL): {0}")]
+    #[error("the database that DATABASE_URL names")]
     Store(#[from] StoreError),
     /// The store of packs.
-    #[error("the store of packs: {0}")]
+    #[error("the store of packs")]
     Blobs(#[from] BlobError),
     /// Git on this machine.
-    #[error("git: {0}")]
+    #[error("git on this machine")]
     Git(#[from] plue_git::GitError),
     /// The forge.
-    #[error("{0}")]
+    #[error(transparent)]
     Forge(#[from] plue_forge::Error),
     /// The SSH door's keys.
-    #[error("the SSH host keys: {0}")]
+    #[error("the SSH host keys")]
     HostKeys(#[from] HostKeyError),
-    /// The figures of the process.
-    #[error("{0}")]
-    Telemetry(#[from] telemetry::TelemetryError),
     /// The client that tells the edge.
-    #[error("EDGE_URL: {0}")]
-    Edge(io::Error),
+    #[error("EDGE_URL")]
+    Edge(#[source] io::Error),
     /// A door fell shut.
-    #[error("{door}: {source}")]
+    #[error("{door}")]
     Door {
         /// Which door.
         door: &'static str,
@@ -382,19 +379,15 @@ pub async fn serve(
         .complete(&secrets_dir, world.chance)
         .map_err(file("cannot use the secrets in", &secrets_dir))?;
 
-    let (http, http_address) = listen(
-        "HTTP",
-        config.http.address,
-        "Choose another port with --http ADDRESS:PORT.",
-    )
-    .await?;
+    let (http, http_address) =
+        listen("HTTP", config.http.address, "another port: --http ADDRESS:PORT").await?;
     let ssh = match &config.ssh {
         None => None,
         Some(ssh) => {
             let (listener, address) = listen(
                 "SSH",
                 ssh.address,
-                "Choose another port with --ssh ADDRESS:PORT, or --no-ssh.",
+                "another port: --ssh ADDRESS:PORT; none: --no-ssh",
             )
             .await?;
             Some((

@@ -78,11 +78,10 @@ fn describe() {
     );
     histogram!("plue_sql_seconds", "Time of a statement, by its name.");
     gauge!("plue_ssh_connections", "Open SSH connections.");
-    counter!("plue_jobs_total", "Jobs that ran, by kind and outcome.");
-    gauge!("plue_jobs_waiting", "Jobs that are due or will be.");
+    counter!("plue_jobs_total", "Jobs that ran, by kind and result.");
     counter!(
         "plue_git_operations_total",
-        "Git operations, by service, door and outcome."
+        "Git operations, by service and result."
     );
     counter!(
         "plue_git_bytes_total",

@@ -56,7 +56,7 @@ pub struct Config {
     pub repos_dir: Option<PathBuf>,
     /// How often the watcher looks; none when it is off.
     pub watcher_interval: Option<Duration>,
-    /// What is logged and where traces go.
+    /// What is logged, and how.
     pub telemetry: Telemetry,
 }
 
@@ -165,15 +165,13 @@ pub struct Ssh {
     pub door: plue_ssh_bridge::BridgeConfig,
 }
 
-/// What is logged and where traces go.
+/// What is logged, and how.
 #[derive(Clone, Debug)]
 pub struct Telemetry {
     /// The filter of what is logged.
     pub filter: String,
     /// Whether it is logged as JSON.
     pub json: bool,
-    /// Where traces are sent.
-    pub otlp_endpoint: Option<String>,
 }
 
 /// Why the settings do not make a configuration. Every fault is named, each with its variable.
@@ -452,7 +450,6 @@ impl Reader<'_> {
                         _ => None,
                     })
                     .unwrap_or_default(),
-                otlp_endpoint: self.optional("OTEL_EXPORTER_OTLP_ENDPOINT", read_address),
             },
             data_dir,
         }
