@@ -1,6 +1,6 @@
 //! The session cookie on the wire: how it is read from a request and set on an answer.
 
-use http::header::COOKIE;
+use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 use plue_contract::credentials::SESSION_COOKIE;
 
@@ -24,6 +24,15 @@ pub fn session(value: &str, max_age_s: u64, secure: bool) -> HeaderValue {
 /// The `Set-Cookie` value that takes it away.
 pub fn expired(secure: bool) -> HeaderValue {
     session("", 0, secure)
+}
+
+/// Whether an answer sets or takes away the session cookie already.
+pub(crate) fn sets_session(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(SET_COOKIE)
+        .iter()
+        .filter_map(|value| value.as_bytes().split(|&byte| byte == b'=').next())
+        .any(|name| name.trim_ascii() == SESSION_COOKIE.as_bytes())
 }
 
 /// What a request says about its session.

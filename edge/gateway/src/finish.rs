@@ -2,6 +2,7 @@
 //! stands, who may cache it, and whose scripts may read it.
 
 use crate::config::GatewayConfig;
+use crate::cookie;
 use crate::cors::{Cors, vary};
 use crate::limits::{Decision, Rate};
 use crate::routes::{Cache, Class, Dialect, Route};
@@ -73,11 +74,15 @@ pub(crate) fn finish(config: &GatewayConfig, plan: Plan, parts: &mut response::P
     if let Some((rate, decision, now_ms)) = plan.limit {
         limit(headers, parts.status, rate, decision, now_ms);
     }
+    // Of two cookies of one name a browser keeps the later. What a sign-in or a sign-out has just
+    // set is newer than what was learned of the session that the request came with.
+    if let Some(cookie) = &plan.cookie
+        && !cookie::sets_session(headers)
+    {
+        headers.append(SET_COOKIE, cookie.clone());
+    }
     cache(headers, parts.status, &plan);
     plan.cors.apply(config, headers);
-    if let Some(cookie) = plan.cookie {
-        headers.append(SET_COOKIE, cookie);
-    }
 }
 
 fn limit(headers: &mut HeaderMap, status: StatusCode, rate: Rate, decision: Decision, now_ms: u64) {
@@ -108,31 +113,28 @@ fn limit(headers: &mut HeaderMap, status: StatusCode, rate: Rate, decision: Deci
 
 fn cache(headers: &mut HeaderMap, status: StatusCode, plan: &Plan) {
     let class = plan.route.map_or(Cache::NoStore, |route| route.cache);
-    let keepable = status.is_success() || status == StatusCode::NOT_MODIFIED;
-    let stated = match (class, plan.known) {
-        _ if !keepable && !status.is_redirection() => "no-store",
-        (Cache::Door, _) => {
-            if headers.contains_key(CACHE_CONTROL) {
-                guard(headers, plan.known);
-                return;
-            }
-            "no-store"
-        }
-        (Cache::NoStore, _) => "no-store",
-        (_, true) => "private, no-cache",
-        (Cache::Revalidate, false) => "public, no-cache",
-        (Cache::Ref, false) => "public, max-age=5",
-        (Cache::Immutable, false) => "public, max-age=31536000, immutable",
+    let keepable = status.is_success() || status == StatusCode::NOT_MODIFIED || status.is_redirection();
+    // A cookie is one browser's: a shared cache that kept it would hand it to the next one.
+    let sets_cookie = headers.contains_key(SET_COOKIE);
+    let says = |word: &str| {
+        headers
+            .get(CACHE_CONTROL)
+            .is_some_and(|value| value.to_str().is_ok_and(|value| value.contains(word)))
     };
     // A door may ask for less than its route allows, never for more.
-    let door_says_no = headers.get(CACHE_CONTROL).is_some_and(|value| {
-        value
-            .to_str()
-            .is_ok_and(|value| value.contains("no-store") || value.contains("private"))
-    });
-    if door_says_no {
-        guard(headers, plan.known);
-    } else {
+    let door_says_no = says("no-store") || (says("private") && !sets_cookie);
+    let stated = match (class, plan.known || sets_cookie) {
+        _ if door_says_no => None,
+        _ if !keepable => Some("no-store"),
+        (Cache::NoStore, _) => Some("no-store"),
+        (Cache::Door, _) if !headers.contains_key(CACHE_CONTROL) => Some("no-store"),
+        (_, true) => Some("private, no-cache"),
+        (Cache::Door, false) => None,
+        (Cache::Revalidate, false) => Some("public, no-cache"),
+        (Cache::Ref, false) => Some("public, max-age=5"),
+        (Cache::Immutable, false) => Some("public, max-age=31536000, immutable"),
+    };
+    if let Some(stated) = stated {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(stated));
     }
     let by_caller = plan.route.is_some_and(|route| {
@@ -141,15 +143,5 @@ fn cache(headers: &mut HeaderMap, status: StatusCode, plan: &Plan) {
     if by_caller {
         vary(headers, "Authorization");
         vary(headers, "Cookie");
-    }
-}
-
-/// Keeps an answer to somebody known out of shared caches, whatever the door said.
-fn guard(headers: &mut HeaderMap, known: bool) {
-    let shared = headers
-        .get(CACHE_CONTROL)
-        .is_none_or(|value| value.to_str().is_ok_and(|value| value.contains("public")));
-    if known && shared {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     }
 }
