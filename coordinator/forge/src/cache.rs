@@ -31,6 +31,8 @@ const EVICTION_POLL: Duration = Duration::from_millis(50);
 pub(crate) struct Caches {
     root: PathBuf,
     entries: Mutex<HashMap<RepoId, Arc<Entry>>>,
+    /// Set once the copies are known to be of this database.
+    bound: tokio::sync::OnceCell<()>,
 }
 
 /// One repository's copy, if there is one.
@@ -99,6 +101,7 @@ impl Caches {
         let caches = Self {
             root: root.to_owned(),
             entries: Mutex::default(),
+            bound: tokio::sync::OnceCell::new(),
         };
         for folder in [caches.attic(), caches.scratch()] {
             match std::fs::remove_dir_all(&folder) {
@@ -189,8 +192,37 @@ impl Copy {
     }
 }
 
+/// Sees to it, once in a process, that the copies are of this database: another one numbers other
+/// repositories alike, and what is in a copy can be read by whoever may read its repository.
+pub(crate) async fn bind(forge: &Forge) -> Result<(), Error> {
+    let caches = forge.caches();
+    let bind = async || {
+        let fresh = forge.uuid();
+        let fresh = fresh.as_str();
+        let database = forge
+            .store()
+            .in_tx("cache.bind", |tx| {
+                Box::pin(async move { plue_store::instance::id(tx, fresh).await })
+            })
+            .await?;
+        let file = caches.root.join("instance");
+        if std::fs::read_to_string(&file).is_ok_and(|written| written == database) {
+            return Ok(());
+        }
+        for id in caches.ids().map_err(CacheError::Io)? {
+            put_away(forge, &caches.entry(id), None, id).await?;
+        }
+        // After the copies are gone: a process that dies in between begins again.
+        std::fs::create_dir_all(&caches.root)?;
+        std::fs::write(&file, database)?;
+        Ok::<_, Error>(())
+    };
+    caches.bound.get_or_try_init(bind).await.copied()
+}
+
 /// Brings the copy of a repository up to its generation, and pins it.
 pub(crate) async fn open(forge: &Forge, repository: &Repository) -> Result<Pinned, Error> {
+    bind(forge).await?;
     let entry = forge.caches().entry(repository.id);
     if let Some(copy) = entry.fresh(repository) {
         metrics::counter!("plue_cache_total", "outcome" => "fresh").increment(1);
@@ -213,6 +245,7 @@ pub(crate) async fn materialise(
     format: ObjectFormat,
     pack: Option<PackFiles>,
 ) -> Result<(), Error> {
+    bind(forge).await?;
     let entry = forge.caches().entry(id);
     let _changing = entry.changing.lock().await;
     let dir = forge.caches().dir(id);
@@ -368,6 +401,8 @@ async fn fetch_missing(forge: &Forge, id: RepoId, bare: &Bare, packs: &[(Oid, Pa
         if there.binary_search(checksum).is_ok() {
             continue;
         }
+        // Somebody may have removed the whole folder of the copies under us.
+        std::fs::create_dir_all(forge.caches().scratch()).map_err(CacheError::Io)?;
         let scratch = tempfile::Builder::new()
             .prefix("fetch-")
             .tempdir_in(forge.caches().scratch())

@@ -36,6 +36,7 @@ pub struct Report {
 
 /// Looks through all copies on this machine, and settles what it finds.
 pub async fn scan(forge: &Forge, now_ms: i64) -> Result<Vec<Report>, Error> {
+    cache::bind(forge).await?;
     let mut reports = Vec::new();
     for id in forge.caches().ids()? {
         let dir = forge.caches().dir(id);

@@ -22,6 +22,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "repositories",
         template: include_str!("migrations/0002_repositories.sql"),
     },
+    Migration {
+        version: 3,
+        name: "instance",
+        template: include_str!("migrations/0003_instance.sql"),
+    },
 ];
 
 struct Migration {

@@ -14,6 +14,7 @@ use plue_git::oid::Oid;
 use plue_git::quarantine::Quarantine;
 use plue_git::wire::receive::RefUpdate;
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// Accepts the ref updates of one push, or says of each why not.
 ///
@@ -28,7 +29,15 @@ pub(crate) async fn accept(
     proposal: &Proposal,
     clock: &Clock,
 ) -> Result<Accepted, Error> {
-    let tips = connected(forge, ground, quarantine, proposal).await?;
+    let deadline = Duration::from_millis(forge.settings().deadline_ms);
+    let tips = tokio::time::timeout(deadline, connected(forge, ground, quarantine, proposal))
+        .await
+        .map_err(|_| {
+            Error::Refused(format!(
+                "checking the push took longer than {} s",
+                deadline.as_secs()
+            ))
+        })??;
     hit("push-5-connected")?;
     let refused: Vec<_> = proposal
         .updates

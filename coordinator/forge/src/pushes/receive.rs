@@ -155,9 +155,9 @@ impl Receive<'_> {
     {
         *whole = !request.expects_pack;
         let ground = self.ground(tips).await?;
+        let slot = self.forge.local_git().pushes.enter(self.caller).await?;
         let mut quarantine = ground.quarantine(self.forge).await?;
         if request.expects_pack {
-            let _slot = self.forge.local_git().pushes.enter(self.caller).await?;
             let limits = self.quarantine_limits();
             let received = quarantine.receive(self.forge.git(), input, &limits, reply).await;
             received.map_err(|error| match error {
@@ -190,10 +190,10 @@ impl Receive<'_> {
         // In a task of its own: a pusher who hangs up now has sent everything, and a push that is
         // half done should not depend on who is listening.
         let (forge, caller, clock) = (self.forge.clone(), self.caller.clone(), self.clock);
-        let mut accepting =
-            tokio::spawn(
-                async move { accept(&forge, &caller, &ground, &quarantine, &proposal, &clock).await },
-            );
+        let mut accepting = tokio::spawn(async move {
+            let _slot = slot;
+            accept(&forge, &caller, &ground, &quarantine, &proposal, &clock).await
+        });
         loop {
             match tokio::time::timeout(KEEP_ALIVE, &mut accepting).await {
                 Ok(Ok(outcome)) => return outcome,

@@ -1,7 +1,7 @@
 //! Several at once: pushes to the same ref, pushes in opposite orders, and a cache that goes away
 //! under its readers.
 
-use crate::house::{NOW_MS, in_both_houses};
+use crate::house::{House, NOW_MS, in_both_houses};
 use crate::push::rows;
 use plue_forge::jobs;
 use std::path::PathBuf;
@@ -125,6 +125,11 @@ async fn a_cache_is_disposable() {
             // Removed by hand, in whole or in part, or rewritten by git itself: the next reader
             // finds everything.
             let cache = house.cache(id);
+            std::fs::remove_dir_all(house.folder.path().join("cache")).unwrap();
+            house
+                .home
+                .fsck(&house.clone_of(&address, "after-folder"))
+                .unwrap();
             let pack = std::fs::read_dir(cache.join("objects/pack"))
                 .unwrap()
                 .map(|entry| entry.unwrap().path())
@@ -260,6 +265,61 @@ async fn clones_run_while_packs_are_rolled_up() {
             let third = house.second_node().await;
             let copy = third.clone_of(&format!("{}/ada/engine", third.door(&ada).await), "copy");
             third.home.fsck(&copy).unwrap();
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_another_database_is_not_shown() {
+    in_both_houses(
+        |_| {},
+        async |house| {
+            let ada = house.account("ada").await;
+            let id = house.repository(&ada, "secret", true).await.id;
+            let work = house.home.small_repository("work").unwrap();
+            house.git(
+                &work,
+                &[
+                    "push",
+                    "-q",
+                    &format!("{}/ada/secret", house.door(&ada).await),
+                    "main",
+                ],
+            );
+            let tip = house.home.commit(&work, "secret", "secret\n", "Secret").unwrap();
+            house.git(
+                &work,
+                &[
+                    "push",
+                    "-q",
+                    &format!("{}/ada/secret", house.door(&ada).await),
+                    "main",
+                ],
+            );
+            assert!(house.cache(id).exists());
+
+            // The same folder under a database that numbers its repositories from the start.
+            let elsewhere = tempfile::tempdir().unwrap();
+            let url = format!("sqlite:{}", elsewhere.path().join("other.db").display());
+            let store = plue_store::Store::open(&url, plue_store::PoolSettings::default())
+                .await
+                .unwrap();
+            store.migrate(0).await.unwrap();
+            let other = House::build(store, house.blobs.clone(), house.folder.clone(), |_| {}).await;
+            let eve = other.account("eve").await;
+            assert_eq!(other.repository(&eve, "mine", true).await.id, id);
+            let address = format!("{}/eve/mine", other.door(&eve).await);
+            let loom = other.home.small_repository("loom").unwrap();
+            other.home.commit(&loom, "other", "other\n", "Other").unwrap();
+            other.git(&loom, &["push", "-q", &address, "main"]);
+            let said = other.try_git(&loom, &["fetch", &address, &tip]);
+            assert!(
+                !said.ok,
+                "what another database's repository had is not here: {}",
+                said.err
+            );
+            other.home.fsck(&other.clone_of(&address, "copy")).unwrap();
         },
     )
     .await;
