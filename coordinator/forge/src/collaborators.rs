@@ -83,14 +83,15 @@ pub async fn put(
     role: Role,
     now_ms: i64,
 ) -> Result<(), Error> {
-    let repository = permit.on();
-    let (id, owner) = (repository.id, repository.owner_id);
+    let permit = &permit;
+    let id = permit.on().id;
     forge
         .store()
         .in_tx("collaborators.put", |tx| {
             Box::pin(async move {
+                let repository = permit.check_again(tx, now_ms).await?;
                 let account = account_id(tx, name).await?;
-                if account == owner {
+                if account == repository.owner_id {
                     return Err(Error::invalid("name", "the owner needs no invitation"));
                 }
                 Ok(rows::put(tx, id, account, role.as_str(), now_ms).await?)
@@ -100,12 +101,19 @@ pub async fn put(
 }
 
 /// Shows an account out; not found where it was not in.
-pub async fn remove(forge: &Forge, permit: Permit<AdministerRepo>, name: &AccountName) -> Result<(), Error> {
+pub async fn remove(
+    forge: &Forge,
+    permit: Permit<AdministerRepo>,
+    name: &AccountName,
+    now_ms: i64,
+) -> Result<(), Error> {
+    let permit = &permit;
     let id = permit.on().id;
     forge
         .store()
         .in_tx("collaborators.remove", |tx| {
             Box::pin(async move {
+                permit.check_again(tx, now_ms).await?;
                 let account = account_id(tx, name).await?;
                 match rows::remove(tx, id, account).await? {
                     true => Ok(()),
@@ -141,6 +149,7 @@ pub async fn add_deploy_key(
         ));
     }
     let (openssh, fingerprint) = (key.openssh().to_owned(), key.fingerprint().to_owned());
+    let permit = &permit;
     let new = rows::NewDeployKeyRow {
         repository: permit.on().id,
         name,
@@ -152,6 +161,7 @@ pub async fn add_deploy_key(
         .store()
         .in_tx("deploy_keys.add", |tx| {
             Box::pin(async move {
+                permit.check_again(tx, now_ms).await?;
                 fingerprints::claim_fingerprint(tx, new.fingerprint)
                     .await
                     .map_err(in_use)?;
@@ -175,12 +185,15 @@ pub async fn remove_deploy_key(
     forge: &Forge,
     permit: Permit<AdministerRepo>,
     id: DeployKeyId,
+    now_ms: i64,
 ) -> Result<(), Error> {
+    let permit = &permit;
     let repository = permit.on().id;
     forge
         .store()
         .in_tx("deploy_keys.remove", |tx| {
             Box::pin(async move {
+                permit.check_again(tx, now_ms).await?;
                 let fingerprint = rows::remove_deploy_key(tx, repository, id)
                     .await?
                     .ok_or(Error::NotFound)?;

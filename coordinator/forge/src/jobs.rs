@@ -74,11 +74,13 @@ impl Job {
             .map(|(_, every_ms)| *every_ms)
     }
 
-    async fn run(&self, forge: &Forge, now_ms: i64) -> Result<(), Error> {
+    async fn run(&self, forge: &Forge, request_id: &str, now_ms: i64) -> Result<(), Error> {
         match self {
             Self::SweepUploads => sweeper::sweep_uploads(forge, now_ms).await.map(drop),
             Self::SweepSessions => sessions::sweep(forge, now_ms).await.map(drop),
-            Self::PurgeDeleted { repository } => sweeper::purge_deleted(forge, *repository, now_ms).await,
+            Self::PurgeDeleted { repository } => {
+                sweeper::purge_deleted(forge, *repository, request_id, now_ms).await
+            }
             Self::Maintain { repository } => maintenance::maintain(forge, *repository, now_ms).await,
         }
     }
@@ -165,7 +167,7 @@ async fn run_one(forge: &Forge, row: &JobRow, now_ms: i64) -> Result<Job, (Optio
         request_id = row.request_id,
         "a job begins"
     );
-    match job.run(forge, now_ms).await {
+    match job.run(forge, &row.request_id, now_ms).await {
         Ok(()) => Ok(job),
         Err(error) => Err((Some(job), error)),
     }

@@ -224,11 +224,12 @@ pub async fn create(
         },
         uuid: forge.uuid(),
     };
-    let new = &new;
+    let (permit, new) = (&permit, &new);
     forge
         .store()
         .in_tx("repositories.create", |tx| {
             Box::pin(async move {
+                permit.check_again(tx, now_ms).await?;
                 let id = rows::reserve_id(tx).await?;
                 make(tx, id, new, now_ms).await
             })
@@ -327,12 +328,12 @@ pub async fn update(
     let id = permit.on().id;
     let description = change.description.as_deref().map(described).transpose()?;
     let head = change.default_bookmark.as_deref().map(bookmark).transpose()?;
-    let (change, description, head) = (&change, &description, &head);
+    let (permit, change, description, head) = (&permit, &change, &description, &head);
     forge
         .store()
         .in_tx("repositories.update", |tx| {
             Box::pin(async move {
-                let before = locked(tx, id).await?;
+                let before = permit.check_again(tx, now_ms).await?;
                 if before.archived && change.archived != Some(false) {
                     return Err(Error::Archived);
                 }
@@ -373,12 +374,14 @@ pub async fn transfer(
     to: Permit<CreateUnder>,
     now_ms: i64,
 ) -> Result<Repository, Error> {
+    let (permit, to) = (&permit, &to);
     let (id, owner_id) = (permit.on().id, to.on().id);
     forge
         .store()
         .in_tx("repositories.transfer", |tx| {
             Box::pin(async move {
-                let before = locked(tx, id).await?;
+                let before = permit.check_again(tx, now_ms).await?;
+                to.check_again(tx, now_ms).await?;
                 if before.owner_id == owner_id {
                     return Ok(before);
                 }
@@ -399,6 +402,7 @@ pub async fn transfer(
 /// Deletes a repository. For the grace period an administrator can restore it; then a job removes
 /// it for good.
 pub async fn delete(forge: &Forge, permit: Permit<AdministerRepo>, now_ms: i64) -> Result<(), Error> {
+    let permit = &permit;
     let id = permit.on().id;
     let request_id = &permit.caller().request_id;
     let purge_at_ms = now_ms.saturating_add(forge.settings().restore_grace_ms);
@@ -406,7 +410,7 @@ pub async fn delete(forge: &Forge, permit: Permit<AdministerRepo>, now_ms: i64) 
         .store()
         .in_tx("repositories.delete", |tx| {
             Box::pin(async move {
-                locked(tx, id).await?;
+                permit.check_again(tx, now_ms).await?;
                 rows::set_deleted(tx, id, Some(now_ms), now_ms).await?;
                 let purge = jobs::NewJob {
                     job: jobs::Job::PurgeDeleted { repository: id },
@@ -428,14 +432,16 @@ pub async fn deleted(forge: &Forge, _permit: &Permit<Administer>) -> Result<Vec<
 /// Restores a deleted repository under its old name; a conflict where somebody took that.
 pub async fn restore(
     forge: &Forge,
-    _permit: Permit<Administer>,
+    permit: Permit<Administer>,
     id: RepoId,
     now_ms: i64,
 ) -> Result<Repository, Error> {
+    let permit = &permit;
     forge
         .store()
         .in_tx("repositories.restore", |tx| {
             Box::pin(async move {
+                permit.check_again(tx, now_ms).await?;
                 rows::lock(tx, id).await?;
                 let before = one(tx, id).await?;
                 if before.deleted_at_ms.is_some() {
@@ -446,16 +452,6 @@ pub async fn restore(
             })
         })
         .await
-}
-
-/// Locks a repository and reads it; one that is deleted is not found.
-async fn locked(tx: &mut Tx<'_>, id: RepoId) -> Result<Repository, Error> {
-    rows::lock(tx, id).await?;
-    let repository = one(tx, id).await?;
-    match repository.deleted_at_ms {
-        None => Ok(repository),
-        Some(_) => Err(Error::NotFound),
-    }
 }
 
 /// The account of this name, to whom something is given.

@@ -1,6 +1,7 @@
 //! Ends what was left behind: uploads whose push never came to its end, the blobs of dead packs,
 //! and repositories whose time to be restored is over.
 
+use crate::jobs::{self, Job, NewJob};
 use crate::{Error, Forge, cache};
 use plue_blobs::{BlobKey, PackPart};
 use plue_contract::{PackId, RepoId};
@@ -54,23 +55,41 @@ async fn delete_blobs(forge: &Forge, pack: &PackRow) -> Result<(), Error> {
     Ok(())
 }
 
-/// Removes a repository for good, if it is still deleted and its grace period is over.
-pub(crate) async fn purge_deleted(forge: &Forge, id: RepoId, now_ms: i64) -> Result<(), Error> {
-    let before_ms = now_ms.saturating_sub(forge.settings().restore_grace_ms);
-    let purged = forge
+/// Removes a repository for good, if it is still deleted and its grace period is over. One that
+/// was restored and deleted again has a grace period of its own, and this is asked for again.
+pub(crate) async fn purge_deleted(
+    forge: &Forge,
+    id: RepoId,
+    request_id: &str,
+    now_ms: i64,
+) -> Result<(), Error> {
+    let grace_ms = forge.settings().restore_grace_ms;
+    let gone = forge
         .store()
         .in_tx("repositories.purge", |tx| {
             Box::pin(async move {
                 rows::lock(tx, id).await?;
-                let found = rows::by_id(tx, id, None).await?;
-                let over = found
-                    .and_then(|found| found.repository.deleted_at_ms)
-                    .is_some_and(|deleted_at_ms| deleted_at_ms <= before_ms);
-                Ok::<_, Error>(over && rows::purge(tx, id).await?)
+                let Some(found) = rows::by_id(tx, id, None).await? else {
+                    return Ok(true);
+                };
+                let Some(deleted_at_ms) = found.repository.deleted_at_ms else {
+                    return Ok(false);
+                };
+                let over_at_ms = deleted_at_ms.saturating_add(grace_ms);
+                if over_at_ms > now_ms {
+                    let again = NewJob {
+                        job: Job::PurgeDeleted { repository: id },
+                        run_after_ms: over_at_ms,
+                    };
+                    jobs::enqueue_in(tx, again, request_id, now_ms).await?;
+                    return Ok(false);
+                }
+                Ok::<_, Error>(rows::purge(tx, id).await?)
             })
         })
         .await?;
-    if purged {
+    // Also where the rows went before and the process died: the job is done when all is gone.
+    if gone {
         cache::evict(forge, id).await?;
         sweep_uploads(forge, now_ms).await?;
     }

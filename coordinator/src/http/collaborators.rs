@@ -112,7 +112,7 @@ pub async fn remove(
 ) -> Result<axum::Json<Message>, Failure> {
     let permit = administer(&site.forge, &caller, &path.repository()?, site.now_ms()).await?;
     let name = path.account("username")?;
-    collaborators::remove(&site.forge, permit, &name).await?;
+    collaborators::remove(&site.forge, permit, &name, site.now_ms()).await?;
     Ok(axum::Json(Message {
         message: "Collaborator removed",
     }))
@@ -227,7 +227,7 @@ pub async fn remove_key(
     path: Path,
 ) -> Result<axum::Json<Message>, Failure> {
     let permit = administer(&site.forge, &caller, &path.repository()?, site.now_ms()).await?;
-    collaborators::remove_deploy_key(&site.forge, permit, path.parse("id")?).await?;
+    collaborators::remove_deploy_key(&site.forge, permit, path.parse("id")?, site.now_ms()).await?;
     Ok(axum::Json(Message {
         message: "Deploy key removed",
     }))

@@ -51,7 +51,7 @@ pub struct NewJobRow<'a> {
 }
 
 /// Asks for a job, in the transaction of its cause. One that is asked for already is moved
-/// forward, not doubled; one that is running runs again.
+/// forward, not doubled; one that is running runs again, at the moment that is asked for now.
 pub async fn enqueue(tx: &mut Tx<'_>, job: NewJobRow<'_>, now_ms: i64) -> Result<(), StoreError> {
     query(
         "jobs.enqueue",
@@ -59,7 +59,7 @@ pub async fn enqueue(tx: &mut Tx<'_>, job: NewJobRow<'_>, now_ms: i64) -> Result
          created_at_ms) VALUES ($1, $2, $3, $4, 1, 0, $5, $6) \
          ON CONFLICT (coalesce_key) DO UPDATE SET revision = jobs.revision + 1, payload = excluded.payload, \
          request_id = excluded.request_id, \
-         run_after_ms = CASE WHEN excluded.run_after_ms < jobs.run_after_ms \
+         run_after_ms = CASE WHEN jobs.lease_until_ms IS NOT NULL OR excluded.run_after_ms < jobs.run_after_ms \
          THEN excluded.run_after_ms ELSE jobs.run_after_ms END",
     )
     .bind(job.kind)

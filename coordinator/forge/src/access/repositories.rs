@@ -10,7 +10,7 @@ use crate::{Error, Forge};
 use plue_contract::{AccountId, AccountName, Caller, RepoId, RepoPath, Scope, Who};
 use plue_store::accounts::{self as account_rows, AccountRow};
 use plue_store::repositories::{self as rows, FoundRow};
-use plue_store::{Conn, collaborators as key_rows};
+use plue_store::{Conn, Tx, collaborators as key_rows};
 
 /// To read a repository.
 #[derive(Clone, Copy, Debug)]
@@ -154,14 +154,40 @@ pub(crate) async fn push_again(
     id: RepoId,
     now_ms: i64,
 ) -> Result<Repository, Error> {
+    stand_at(conn, caller, id, now_ms).await?.into_push(caller)
+}
+
+/// What the caller is to the repository of this number just now.
+async fn stand_at(conn: &mut Conn, caller: &Caller, id: RepoId, now_ms: i64) -> Result<Standing, Error> {
     let behind = Behind::look(conn, caller, now_ms).await?;
     let found = rows::by_id(conn, id, caller.account()).await?;
     let found = found.filter(|found| found.repository.deleted_at_ms.is_none());
-    let standing = found
-        .map(|found| stand(caller, &behind, found))
-        .transpose()?
-        .flatten();
-    standing.ok_or(Error::NotFound)?.into_push(caller)
+    let standing = found.map(|found| stand(caller, &behind, found)).transpose()?;
+    standing.flatten().ok_or(Error::NotFound)
+}
+
+impl Permit<AdministerRepo> {
+    /// Asks again, within the transaction that makes use of it, with the repository's row locked;
+    /// the repository as it is now.
+    pub(crate) async fn check_again(&self, tx: &mut Tx<'_>, now_ms: i64) -> Result<Repository, Error> {
+        rows::lock(tx, self.on.id).await?;
+        let standing = stand_at(tx, &self.caller, self.on.id, now_ms).await?;
+        standing.require(&self.caller, Role::Admin, Scope::Repo)?;
+        Ok(standing.repository)
+    }
+}
+
+impl Permit<CreateUnder> {
+    /// Asks again, within the transaction that makes use of it: the caller is alive, and so is the
+    /// account under which something is made.
+    pub(crate) async fn check_again(&self, tx: &mut Tx<'_>, now_ms: i64) -> Result<(), Error> {
+        live(tx, &self.caller, now_ms).await?;
+        let owner = account_rows::lock(tx, self.on.id).await?;
+        match owner {
+            Some(owner) if !owner.is_disabled => Ok(()),
+            _ => Err(Error::NotFound),
+        }
+    }
 }
 
 /// A repository that the caller may at least read, and what the caller is to it.

@@ -231,7 +231,7 @@ async fn a_repositorys_key_and_an_accounts_key_are_not_the_same() {
             })
         ));
 
-        collaborators::remove_deploy_key(&house.forge, administer().await, key.id)
+        collaborators::remove_deploy_key(&house.forge, administer().await, key.id, NOW)
             .await
             .expect("removed");
         assert_eq!(whose().await, None);

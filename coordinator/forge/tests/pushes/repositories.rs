@@ -117,7 +117,7 @@ async fn who_may_do_what() {
             let permit = access::administer(&house.forge, &bob, &path("ada/closed"), NOW_MS)
                 .await
                 .unwrap();
-            collaborators::remove(&house.forge, permit, &to_bob)
+            collaborators::remove(&house.forge, permit, &to_bob, NOW_MS)
                 .await
                 .unwrap();
             assert_eq!(may(&house, &bob, "ada/closed").await, ["not found"; 3]);
@@ -184,7 +184,7 @@ async fn a_deploy_key_opens_one_repository() {
                 ["yes", "forbidden", "forbidden"]
             );
             assert_eq!(may(&house, &caller, "ada/two").await, ["not found"; 3]);
-            collaborators::remove_deploy_key(forge, permit("ada/one").await, added.id)
+            collaborators::remove_deploy_key(forge, permit("ada/one").await, added.id, NOW_MS)
                 .await
                 .unwrap();
             let gone = access::read(forge, &caller, &path("ada/one"), NOW_MS).await;
@@ -271,10 +271,14 @@ async fn rename_transfer_delete_restore_purge() {
             let copy = house.clone_of(&format!("{}/bob/loom", house.door(&bob).await), "copy");
             house.home.fsck(&copy).unwrap();
 
-            repositories::delete(forge, permit(&bob, "bob/loom").await, NOW_MS)
+            repositories::delete(forge, permit(&bob, "bob/loom").await, NOW_MS + 20 * DAY_MS)
                 .await
                 .unwrap();
+            // The first deletion's job finds the second one, and leaves it its whole time.
+            let left = async || repositories::deleted(forge, &admin().await).await.unwrap().len();
             jobs::run_due(forge, "test", NOW_MS + 31 * DAY_MS).await.unwrap();
+            assert_eq!(left().await, 1);
+            jobs::run_due(forge, "test", NOW_MS + 51 * DAY_MS).await.unwrap();
             assert!(
                 repositories::deleted(forge, &admin().await)
                     .await
