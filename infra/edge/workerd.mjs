@@ -75,6 +75,9 @@ export function generate(wrangler, { vars, listen, objects }) {
     ({ className }) =>
       `(className = ${text(className)}, uniqueKey = ${text(`${wrangler.name}-${className}`)}, enableSql = true)`,
   );
+  const names = [...Object.keys(all), ...SECRETS, ...wrangler.objects.map(({ name }) => name)];
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice) throw new Error(`${twice} is the name of two bindings`);
   const list = (items) => `[\n    ${items.join(",\n    ")},\n  ]`;
   // The coordinator is the one place that the worker can reach, whatever URL it is brought to ask.
   return `# Generated from wrangler.toml by infra/edge/workerd.mjs.

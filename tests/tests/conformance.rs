@@ -169,7 +169,7 @@ fn the_worker_answers_as_the_gateway_promises() {
         .secrets_of(&forge.plue.data())
         .unwrap()
         .var("CORS_ORIGINS", ORIGIN)
-        .var("LIMITS", &no_limits())
+        .var("RATE_LIMITS", &no_limits())
         .start()
         .unwrap();
     run(&forge, edge.url(), Role::Coordinator);

@@ -77,9 +77,9 @@ impl EdgeConfig {
             ));
         }
         let mut limits = Presets::default();
-        for item in list("LIMITS") {
+        for item in list("RATE_LIMITS") {
             let (preset, rate) = Preset::configured(&item).ok_or(ConfigError::Bad {
-                name: "LIMITS",
+                name: "RATE_LIMITS",
                 value: item,
                 expected: "name=requests/seconds, as in login=5/60s",
             })?;

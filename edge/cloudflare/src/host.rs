@@ -1,15 +1,15 @@
 //! The gateway's ports on this runtime. What a failing port means is the gateway's to say.
 
 use crate::config::{ConfigError, EdgeConfig};
-use crate::coordinator::Coordinator;
+use crate::coordinator::{Coordinator, CoordinatorError};
 use crate::memory::Fleeting;
 use crate::objects::limiter::Take;
 use crate::objects::session::Find;
 use crate::objects::{self, ObjectError, Objects};
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
-use plue_contract::credentials::Credential;
-use plue_contract::edge::{Answer, Ask, Event, Notice};
+use plue_contract::credentials::{Credential, SessionCookie};
+use plue_contract::edge::{Answer, Ask, Event, Notice, SessionFacts};
 use plue_contract::seal::{Key, Keyring, Purpose};
 use plue_contract::{SessionId, Who, headers};
 use plue_gateway::limits::{BucketKey, Decision, Rate};
@@ -22,6 +22,10 @@ use worker::Env;
 const CREDENTIAL_MS: u64 = 10_000;
 /// How many credentials an isolate remembers.
 const CREDENTIALS: usize = 4_096;
+/// How long an isolate remembers that a cookie was one, in milliseconds.
+const COOKIE_MS: u64 = 60 * 60 * 1_000;
+/// How many cookies an isolate remembers.
+const COOKIES: usize = 16_384;
 /// How many refusals an isolate remembers.
 const REFUSALS: usize = 16_384;
 
@@ -38,6 +42,9 @@ pub struct EdgeHost {
     credential_key: Key,
     /// Whom a credential belonged to, under a keyed hash of it.
     credentials: RefCell<Fleeting<[u8; 32], Option<Who>>>,
+    /// Cookies that the coordinator knew, or did not know, some time ago. Only those that it knew
+    /// are asked of a Durable Object: a stranger's invention must not bring one into being.
+    cookies: RefCell<Fleeting<[u8; 32], bool>>,
     /// Refusals that a limiter issued, until they end.
     refusals: RefCell<Fleeting<(String, u32), Decision>>,
 }
@@ -52,6 +59,7 @@ impl EdgeHost {
             notices: config.keys(Purpose::Notice),
             credential_key: ring.current().ok_or(ConfigError::NoKey)?.clone(),
             credentials: RefCell::new(Fleeting::new(CREDENTIALS)),
+            cookies: RefCell::new(Fleeting::new(COOKIES)),
             refusals: RefCell::new(Fleeting::new(REFUSALS)),
         })
     }
@@ -80,15 +88,24 @@ impl EdgeHost {
     }
 
     fn credential_hash(&self, credential: &Credential) -> [u8; 32] {
+        match credential {
+            Credential::Token { secret } => self.keyed_hash([b"token", secret.as_bytes(), b""]),
+            Credential::Password { name, password } => {
+                self.keyed_hash([b"password", name.as_bytes(), password.as_bytes()])
+            }
+        }
+    }
+
+    fn cookie_hash(&self, cookie: &SessionCookie) -> [u8; 32] {
+        self.keyed_hash([b"cookie", cookie.id.0.as_bytes(), &cookie.secret_hash])
+    }
+
+    fn keyed_hash(&self, parts: [&[u8]; 3]) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.credential_key.bytes())
             .expect("because HMAC takes a key of any length");
-        let parts: [&str; 3] = match credential {
-            Credential::Token { secret } => ["token", secret, ""],
-            Credential::Password { name, password } => ["password", name, password],
-        };
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part.as_bytes());
+            mac.update(part);
         }
         mac.finalize().into_bytes().into()
     }
@@ -146,22 +163,61 @@ impl Buckets for EdgeHost {
 
 impl Sessions for EdgeHost {
     async fn find(&self, key: &SessionKey) -> Result<Option<SessionState>, PortError> {
-        let (id, find): (&SessionId, Find) = match key {
-            SessionKey::Cookie(cookie) => (&cookie.id, Find::Cookie(cookie.clone())),
-            SessionKey::Id(id) => (id, Find::Alive(id.clone())),
+        let found = match key {
+            SessionKey::Cookie(cookie) => self.find_by_cookie(cookie).await?,
+            // Named by a token that verified: no stranger's invention.
+            SessionKey::Id(id) => self.ask_object(id, &Find::Alive(id.clone())).await?,
         };
+        Ok(found.map(|facts| SessionState {
+            who: facts.who,
+            session: facts.id,
+            expires_ms: facts.expires_ms,
+            replacement: facts.replacement,
+        }))
+    }
+}
+
+impl EdgeHost {
+    async fn ask_object(&self, id: &SessionId, find: &Find) -> Result<Option<SessionFacts>, PortError> {
         let session = self.objects.session(id).map_err(failed)?;
-        Ok(session
-            .find(&find)
-            .await
-            .map_err(failed)?
-            .session
-            .map(|facts| SessionState {
-                who: facts.who,
-                session: facts.id,
-                expires_ms: facts.expires_ms,
-                replacement: facts.replacement,
-            }))
+        Ok(session.find(find).await.map_err(failed)?.session)
+    }
+
+    async fn find_by_cookie(&self, cookie: &SessionCookie) -> Result<Option<SessionFacts>, PortError> {
+        let asked_ms = now_ms();
+        let memory_key = self.cookie_hash(cookie);
+        let remembered = self.cookies.borrow_mut().get(&memory_key, asked_ms);
+        let find = match remembered {
+            Some((_, false)) => return Ok(None),
+            Some((_, true)) => Find::Cookie(cookie.clone()),
+            None => {
+                let ask = Ask::Session {
+                    cookie: cookie.clone(),
+                };
+                let (known, until_ms, find) = match self.coordinator.ask(ask).await {
+                    Ok(Answer::Session { session }) => (
+                        true,
+                        asked_ms + COOKIE_MS,
+                        Some(Find::Learn(cookie.clone(), session)),
+                    ),
+                    Ok(Answer::Nobody) => (false, asked_ms + CREDENTIAL_MS, None),
+                    Ok(Answer::Holder { .. }) => return Err(failed("a token's holder for a session")),
+                    // While the coordinator is away, what the object knows is all there is.
+                    Err(CoordinatorError::Unreachable(_) | CoordinatorError::Late) => {
+                        let find = Find::Cookie(cookie.clone());
+                        return self.ask_object(&cookie.id, &find).await;
+                    }
+                    Err(error) => return Err(failed(error)),
+                };
+                let mut cookies = self.cookies.borrow_mut();
+                cookies.put(memory_key, known, until_ms, asked_ms);
+                match find {
+                    Some(find) => find,
+                    None => return Ok(None),
+                }
+            }
+        };
+        self.ask_object(&cookie.id, &find).await
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use plue_tests::edge::Settings;
 
@@ -154,10 +155,15 @@ fn a_start_that_could_not_work_is_refused_with_the_name_of_the_variable() {
     let reply = edge.client().get("/api/repos").unwrap();
     assert_eq!(reply.status, 500);
     assert!(!reply.text().contains("CLIENT_ADDRESS"), "{}", reply.text());
-    assert!(
-        edge.process().errors().contains("CLIENT_ADDRESS is `anybody`"),
-        "{}",
-        edge.process().errors()
-    );
+    // The log comes by another way than the answer, and may be later.
+    let began = Instant::now();
+    while !edge.process().errors().contains("CLIENT_ADDRESS is `anybody`") {
+        assert!(
+            began.elapsed() < Duration::from_secs(10),
+            "{}",
+            edge.process().errors()
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
     edge.stop().unwrap();
 }

@@ -5,6 +5,7 @@ mod config;
 mod forge;
 mod identity;
 mod limits;
+mod objects;
 mod origin;
 mod panics;
 mod streams;

@@ -49,6 +49,7 @@ fn drain(socket: &mut TcpStream) -> (u16, u64, Vec<u8>) {
 fn growth_while(edge: &Edge, work: impl FnOnce()) -> u64 {
     let group = edge.process().id();
     let before = resident_bytes(group);
+    assert!(before > 40 * MIB, "node and workerd are measured: {before}");
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let watcher = scope.spawn(|| {

@@ -29,6 +29,8 @@ pub enum Find {
     Cookie(SessionCookie),
     /// Does the session live, whatever its cookie?
     Alive(SessionId),
+    /// The coordinator has just told this of the cookie.
+    Learn(SessionCookie, SessionFacts),
     /// It has ended.
     Revoke,
 }
@@ -52,6 +54,15 @@ impl Object<Find, Found> {
     }
 }
 
+/// Under what a cookie's facts are kept: its secret's hash.
+fn proof(cookie: &SessionCookie) -> String {
+    cookie
+        .secret_hash
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
 #[derive(Deserialize)]
 struct Row {
     facts: String,
@@ -70,33 +81,48 @@ pub struct Session {
 impl RefUnwindSafe for Session {}
 
 impl Session {
-    /// The storage, with its tables: they are gone after an alarm, and the object may live on.
-    fn sql(&self) -> Result<SqlStorage> {
+    /// The storage, if anything was ever kept in it: a stranger's cookie must not leave tables behind.
+    fn kept(&self) -> Result<Option<SqlStorage>> {
         let sql = self.state.storage().sql();
         if !self.has_tables.get() {
-            sql.exec(
-                "CREATE TABLE IF NOT EXISTS known \
-                 (proof TEXT PRIMARY KEY, facts TEXT NOT NULL, asked_ms INTEGER NOT NULL) WITHOUT ROWID",
-                None,
-            )?;
-            sql.exec(
-                "CREATE TABLE IF NOT EXISTS revoked (mark INTEGER PRIMARY KEY)",
-                None,
-            )?;
-            self.has_tables.set(true);
+            let mut rows = sql
+                .exec("SELECT 1 FROM sqlite_master WHERE name = 'revoked'", None)?
+                .raw();
+            self.has_tables.set(rows.next().transpose()?.is_some());
         }
+        Ok(self.has_tables.get().then_some(sql))
+    }
+
+    /// The storage, with its tables, to keep something in.
+    fn keep(&self) -> Result<SqlStorage> {
+        if let Some(sql) = self.kept()? {
+            return Ok(sql);
+        }
+        let sql = self.state.storage().sql();
+        sql.exec(
+            "CREATE TABLE known \
+             (proof TEXT PRIMARY KEY, facts TEXT NOT NULL, asked_ms INTEGER NOT NULL) WITHOUT ROWID",
+            None,
+        )?;
+        sql.exec("CREATE TABLE revoked (mark INTEGER PRIMARY KEY)", None)?;
+        self.has_tables.set(true);
         Ok(sql)
     }
 
     fn is_revoked(&self) -> Result<bool> {
-        let mut rows = self.sql()?.exec("SELECT 1 FROM revoked", None)?.raw();
+        let Some(sql) = self.kept()? else {
+            return Ok(false);
+        };
+        let mut rows = sql.exec("SELECT 1 FROM revoked", None)?.raw();
         Ok(rows.next().transpose()?.is_some())
     }
 
     /// What is known under a proof, however old, if the session has not run out.
     fn known(&self, proof: &str) -> Result<Option<(SessionFacts, u64)>> {
-        let rows: Vec<Row> = self
-            .sql()?
+        let Some(sql) = self.kept()? else {
+            return Ok(None);
+        };
+        let rows: Vec<Row> = sql
             .exec(
                 "SELECT facts, asked_ms FROM known WHERE proof = ?",
                 vec![proof.into()],
@@ -132,8 +158,9 @@ impl Session {
                 Ok(Some(session))
             }
             Ok(Answer::Nobody) => {
-                let forget = "DELETE FROM known WHERE proof = ?";
-                self.sql()?.exec(forget, vec![proof.into()])?;
+                if let Some(sql) = self.kept()? {
+                    sql.exec("DELETE FROM known WHERE proof = ?", vec![proof.into()])?;
+                }
                 Ok(None)
             }
             Ok(Answer::Holder { .. }) => Err(CoordinatorError::Nonsense(
@@ -157,7 +184,7 @@ impl Session {
             ..session.clone()
         };
         let asked_ms = i64::try_from(asked_ms).unwrap_or(i64::MAX);
-        self.sql()?.exec(
+        self.keep()?.exec(
             "INSERT INTO known (proof, facts, asked_ms) VALUES (?, ?, ?) \
              ON CONFLICT (proof) DO UPDATE SET facts = excluded.facts, asked_ms = excluded.asked_ms",
             vec![
@@ -170,7 +197,7 @@ impl Session {
     }
 
     async fn revoke(&self) -> Result<()> {
-        let sql = self.sql()?;
+        let sql = self.keep()?;
         let rows: Vec<Row> = sql.exec("SELECT facts, asked_ms FROM known", None)?.to_array()?;
         let mut until_ms = now_ms() + REVOKED_MS;
         for row in rows {
@@ -200,12 +227,16 @@ impl DurableObject for Session {
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let session = match message(&mut request).await? {
             Find::Cookie(cookie) => {
-                let proof: String = cookie
-                    .secret_hash
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect();
+                let proof = proof(&cookie);
                 self.find(&proof, Ask::Session { cookie }).await?
+            }
+            Find::Learn(cookie, facts) => {
+                if self.is_revoked()? {
+                    None
+                } else {
+                    self.learn(&proof(&cookie), &facts, now_ms()).await?;
+                    Some(facts)
+                }
             }
             Find::Alive(id) => self.find("alive", Ask::SessionAlive { id }).await?,
             Find::Revoke => {
