@@ -44,14 +44,14 @@ pub struct Bounded {
     inner: axum::body::Body,
     limit_bytes: Option<u64>,
     read_bytes: u64,
-    idle: Duration,
+    idle: Option<Duration>,
     /// Runs from the moment in which somebody waits for a frame that is not there.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl Bounded {
-    /// Bounds a body: to `limit_bytes`, where there is a limit, and to standing still for `idle`.
-    pub fn new(inner: axum::body::Body, limit_bytes: Option<u64>, idle: Duration) -> Self {
+    /// Bounds a body: to `limit_bytes` and to standing still for `idle`, where there are limits.
+    pub fn new(inner: axum::body::Body, limit_bytes: Option<u64>, idle: Option<Duration>) -> Self {
         Self {
             inner,
             limit_bytes,
@@ -71,7 +71,9 @@ impl Body for Bounded {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
-            let idle = self.idle;
+            let Some(idle) = self.idle else {
+                return Poll::Pending;
+            };
             let waiting = self
                 .waiting
                 .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + idle)));
@@ -117,15 +119,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_within_its_limit_passes_whole() {
-        let bounded = Bounded::new(pieces(&[4, 6]), Some(10), Duration::from_secs(9));
+        let bounded = Bounded::new(pieces(&[4, 6]), Some(10), Some(Duration::from_secs(9)));
         assert_eq!(bounded.collect().await.unwrap().to_bytes().len(), 10);
-        let free = Bounded::new(pieces(&[4, 60]), None, Duration::from_secs(9));
+        let free = Bounded::new(pieces(&[4, 60]), None, None);
         assert_eq!(free.collect().await.unwrap().to_bytes().len(), 64);
     }
 
     #[tokio::test]
     async fn a_byte_too_many_ends_it() {
-        let bounded = Bounded::new(pieces(&[4, 7]), Some(10), Duration::from_secs(9));
+        let bounded = Bounded::new(pieces(&[4, 7]), Some(10), None);
         let error = axum::Error::new(bounded.collect().await.err().unwrap());
         let found = BodyError::of(&error);
         assert!(
@@ -137,7 +139,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_stands_still_ends() {
         let never = axum::body::Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-        let bounded = Bounded::new(never, None, Duration::from_millis(20));
+        let bounded = Bounded::new(never, None, Some(Duration::from_millis(20)));
         let error = bounded.collect().await.err().unwrap();
         assert!(matches!(error, BodyError::Stalled(_)), "{error}");
     }

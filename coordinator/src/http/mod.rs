@@ -32,6 +32,7 @@ use failure::Refused;
 use futures_util::FutureExt;
 use http::{Request, Response};
 use plue_contract::Problem;
+use plue_gateway::routes::Class;
 use plue_gateway::{Forward, Gateway, Host, Verdict};
 use site::Site;
 use std::collections::HashMap;
@@ -106,7 +107,11 @@ impl<H: Host + 'static> Door<H> {
         let (route, class) = (matched.route.name, plan.class_name());
         let span = tracing::info_span!("request", request_id = %plan.request_id, route);
         let inner = &self.inner;
-        let body = Bounded::new(body, plan.body_limit_bytes, inner.body_idle_timeout);
+        // What a bridge's client says to a running command: one that clones says its wants and then
+        // nothing while it reads, on the same open stream. The command has time limits of its own.
+        let is_conversation = matched.route.class == Class::Internal && plan.body_limit_bytes.is_none();
+        let idle = (!is_conversation).then_some(inner.body_idle_timeout);
+        let body = Bounded::new(body, plan.body_limit_bytes, idle);
         let request = Request::from_parts(parts, Body::new(body));
         let response = match inner.handlers.get(route) {
             Some(handler) => {
