@@ -4,10 +4,14 @@
 use crate::http::site::Site;
 use plue_contract::bridge::Identity;
 use plue_contract::{Caller, Who};
-use plue_forge::transport::{self, GitRequest};
+use plue_forge::transport::{self, GitRequest, Service};
 use plue_forge::{Error, accounts};
 use plue_ssh_bridge::{Backend, BackendError, Connection, Exec, Input, Output};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+
+/// What somebody without a key reads who wants more than that.
+const KEYLESS: &[u8] =
+    b"plue: Without a key you can clone and fetch public repositories, and nothing else.\n";
 
 /// Whether the owner of this key may sign in.
 pub async fn identify(site: &Site, fingerprint: &str) -> Result<Identity, Error> {
@@ -58,6 +62,11 @@ pub async fn exec(
                 return 128;
             }
         };
+        if matches!(caller.who, Who::Anonymous) && request.service != Service::UploadPack {
+            // The same for every name, so that nobody learns what there is.
+            let _ = errors.write_all(KEYLESS).await;
+            return 128;
+        }
         transport::serve(&site.forge, caller, request, input, output, errors, site.now_ms()).await
     };
     Ok(tracing::Instrument::instrument(running, span).await)
