@@ -420,6 +420,8 @@ pub async fn serve(
         header_timeout: config.http.header_timeout,
         write_timeout: config.http.body_idle_timeout,
         max_connections: config.http.max_connections,
+        max_connections_per_address: config.http.max_connections_per_address,
+        peers: [&config.http.peers[..], &config.http.trusted_proxies[..]].concat(),
         shutdown_grace: config.http.shutdown_grace,
     };
     let answer = {

@@ -1,13 +1,17 @@
 //! The HTTP port itself: accepting connections, telling HTTP/1.1 from HTTP/2, the time that slow
 //! clients get, and the end of it all. What is asked and answered is `http`'s.
 
+mod places;
+
 use bytes::{Buf, Bytes};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use places::Places;
+use plue_gateway::AddressRange;
 use std::error::Error;
 use std::future::Future;
 use std::io;
@@ -18,7 +22,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Sleep, timeout};
 
 /// With what an HTTP/2 client begins that knows beforehand what it speaks (RFC 9113, 3.4).
@@ -32,13 +36,30 @@ const MAX_FIELDS: usize = 128;
 const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 /// The same for all requests of one connection.
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
-/// How many requests one connection may have open: a bridge puts all its clients on one.
-const MAX_STREAMS: u32 = 4_096;
+/// What one HTTP/2 connection may have open.
+#[derive(Clone, Copy)]
+struct Http2Terms {
+    /// How many requests.
+    max_streams: u32,
+    /// How much of each answer may wait to be sent.
+    send_buffer_bytes: usize,
+}
+
+/// A bridge or an edge puts all its clients on one connection.
+const PEERS: Http2Terms = Http2Terms {
+    max_streams: 4_096,
+    send_buffer_bytes: 1 << 20,
+};
+/// Anybody else could make us hold as much as these allow, times their connections.
+const STRANGERS: Http2Terms = Http2Terms {
+    max_streams: 128,
+    send_buffer_bytes: 64 << 10,
+};
 /// How long an idle connection of HTTP/2 may leave a ping unanswered.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
 /// What bounds the port.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Bounds {
     /// How long the head of a request may take.
     pub header_timeout: Duration,
@@ -46,6 +67,10 @@ pub struct Bounds {
     pub write_timeout: Duration,
     /// How many connections may be open.
     pub max_connections: usize,
+    /// How many of them one address (of IPv6, one /64) may hold that is none of `peers`.
+    pub max_connections_per_address: usize,
+    /// From where SSH bridges, edges and proxies connect, each with many clients.
+    pub peers: Vec<AddressRange>,
     /// How long running requests may go on after a shutdown began.
     pub shutdown_grace: Duration,
 }
@@ -65,7 +90,9 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let open = Arc::new(Semaphore::new(bounds.max_connections));
-    let graceful = Arc::new(GracefulShutdown::new());
+    let places = Places::new(bounds.max_connections_per_address);
+    let graceful = GracefulShutdown::new();
+    let (stop, stopping) = watch::channel(false);
     tokio::pin!(shutdown);
     loop {
         let accepted = async {
@@ -86,23 +113,49 @@ where
                 continue;
             }
         };
-        let (answer, graceful) = (answer.clone(), Arc::downgrade(&graceful));
+        let is_peer = bounds.peers.iter().any(|range| range.contains(peer.ip()));
+        let own_place = match is_peer {
+            true => None,
+            false => match places.take(peer.ip()) {
+                Some(own_place) => Some(own_place),
+                None => {
+                    metrics::counter!("plue_http_connections_refused_total").increment(1);
+                    tracing::debug!(%peer, "an address with too many connections began one more");
+                    continue;
+                }
+            },
+        };
+        let (answer, watcher, stopping) = (answer.clone(), graceful.watcher(), stopping.clone());
+        let terms = Terms {
+            header_timeout: bounds.header_timeout,
+            write_timeout: bounds.write_timeout,
+            http2: if is_peer { PEERS } else { STRANGERS },
+        };
         tokio::spawn(async move {
-            let _place = place;
+            let _places = (place, own_place);
             let gauge = metrics::gauge!("plue_sockets", "kind" => "http");
             gauge.increment(1);
-            if let Err(error) = connection(stream, peer, bounds, answer, &graceful).await {
+            if let Err(error) = connection(stream, peer, terms, answer, watcher, stopping).await {
                 tracing::debug!(%error, %peer, "a connection ended early");
             }
             gauge.decrement(1);
         });
     }
     drop(listener);
-    let graceful = Arc::try_unwrap(graceful);
-    if let Ok(graceful) = graceful {
-        let _ = timeout(bounds.shutdown_grace, graceful.shutdown()).await;
+    // Connections on which nothing was asked yet need not be waited for.
+    let _ = stop.send(true);
+    if timeout(bounds.shutdown_grace, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests were still running at the end of their grace");
     }
     Ok(())
+}
+
+/// What holds for one connection.
+#[derive(Clone, Copy)]
+struct Terms {
+    header_timeout: Duration,
+    write_timeout: Duration,
+    http2: Http2Terms,
 }
 
 type AnyError = Box<dyn Error + Send + Sync>;
@@ -110,9 +163,10 @@ type AnyError = Box<dyn Error + Send + Sync>;
 async fn connection<F, A, B>(
     stream: TcpStream,
     peer: SocketAddr,
-    bounds: Bounds,
+    terms: Terms,
     answer: F,
-    graceful: &std::sync::Weak<GracefulShutdown>,
+    watcher: Watcher,
+    mut stopping: watch::Receiver<bool>,
 ) -> Result<(), AnyError>
 where
     F: Fn(Request<Incoming>, SocketAddr) -> A + Clone + Send + Sync + 'static,
@@ -121,8 +175,12 @@ where
     B::Error: Into<AnyError>,
 {
     stream.set_nodelay(true)?;
-    let mut stream = Patient::new(stream, bounds.write_timeout);
-    let begun = timeout(bounds.header_timeout, Begun::read(&mut stream)).await??;
+    let mut stream = Patient::new(stream, terms.write_timeout);
+    let begun = tokio::select! {
+        biased;
+        begun = timeout(terms.header_timeout, Begun::read(&mut stream)) => begun??,
+        _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
+    };
     if begun.bytes.is_empty() {
         return Ok(());
     }
@@ -141,36 +199,24 @@ where
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .max_concurrent_streams(MAX_STREAMS)
+            .max_concurrent_streams(terms.http2.max_streams)
             .max_header_list_size(MAX_HEAD_BYTES as u32)
-            .max_send_buf_size(1 << 20)
+            .max_send_buf_size(terms.http2.send_buffer_bytes)
             .keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_EVERY);
-        watched(graceful, builder.serve_connection(io, service)).await?;
+        watcher.watch(builder.serve_connection(io, service)).await?;
     } else {
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder
             .timer(TokioTimer::new())
-            .header_read_timeout(bounds.header_timeout)
+            .header_read_timeout(terms.header_timeout)
             .max_headers(MAX_FIELDS)
             .max_buf_size(MAX_HEAD_BYTES.max(256 * 1024))
             // A client that has sent its whole request may close its side and still read.
             .half_close(true);
-        watched(graceful, builder.serve_connection(io, service)).await?;
+        watcher.watch(builder.serve_connection(io, service)).await?;
     }
     Ok(())
-}
-
-/// Has the connection told of a shutdown, or ends it at once when that has begun already.
-async fn watched<C>(graceful: &std::sync::Weak<GracefulShutdown>, connection: C) -> Result<(), AnyError>
-where
-    C: hyper_util::server::graceful::GracefulConnection,
-    C::Error: Into<AnyError>,
-{
-    let Some(watched) = graceful.upgrade().map(|graceful| graceful.watch(connection)) else {
-        return Ok(());
-    };
-    watched.await.map_err(Into::into)
 }
 
 /// The first bytes of a connection: as many as tell the two versions apart.
@@ -332,6 +378,8 @@ mod tests {
             header_timeout: Duration::from_millis(300),
             write_timeout: Duration::from_millis(300),
             max_connections: 16,
+            max_connections_per_address: 16,
+            peers: Vec::new(),
             shutdown_grace: Duration::from_secs(5),
         }
     }
@@ -440,11 +488,70 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_address_has_so_many_connections_and_a_peer_has_more() {
+        let strict = Bounds {
+            max_connections_per_address: 1,
+            header_timeout: Duration::from_secs(60),
+            ..bounds()
+        };
+        let ask = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+        let strangers = port(strict.clone(), echo).await;
+        let held = TcpStream::connect(strangers.address).await.unwrap();
+        assert_eq!(raw(strangers.address, ask).await, "");
+        drop(held);
+        let again = async {
+            while raw(strangers.address, ask).await.is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(Duration::from_secs(5), again)
+            .await
+            .expect("a place is given back");
+        let peers = Bounds {
+            peers: vec!["127.0.0.0/8".parse().unwrap()],
+            ..strict
+        };
+        let peers = port(peers, echo).await;
+        let _held = TcpStream::connect(peers.address).await.unwrap();
+        assert!(raw(peers.address, ask).await.contains("200 OK"));
+    }
+
+    /// How many streams the server allows, as its SETTINGS frame says (RFC 9113, 6.5.2).
+    async fn streams_at(address: SocketAddr) -> u32 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(PREFACE).await.unwrap();
+        stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.unwrap();
+        assert_eq!(head[3], 4, "the first frame is SETTINGS");
+        let mut settings = vec![0; usize::from(head[2])];
+        stream.read_exact(&mut settings).await.unwrap();
+        let (settings, _) = settings.as_chunks::<6>();
+        let found = settings.iter().find(|setting| setting[..2] == [0, 3]).unwrap();
+        u32::from_be_bytes([found[2], found[3], found[4], found[5]])
+    }
+
+    #[tokio::test]
+    async fn a_stranger_may_open_fewer_streams_than_a_peer() {
+        let strangers = port(bounds(), echo).await;
+        assert_eq!(streams_at(strangers.address).await, 128);
+        let peers = Bounds {
+            peers: vec!["127.0.0.1".parse().unwrap()],
+            ..bounds()
+        };
+        assert_eq!(streams_at(port(peers, echo).await.address).await, 4_096);
+    }
+
+    #[tokio::test]
     async fn a_running_request_outlives_the_shutdown() {
         let begun = Arc::new(Notify::new());
         let go_on = Arc::new(Notify::new());
         let (b, g) = (Arc::clone(&begun), Arc::clone(&go_on));
-        let port = port(bounds(), move |_, _| {
+        let patient = Bounds {
+            header_timeout: Duration::from_secs(60),
+            ..bounds()
+        };
+        let port = port(patient, move |_, _| {
             let (b, g) = (Arc::clone(&b), Arc::clone(&g));
             async move {
                 b.notify_one();
@@ -456,6 +563,10 @@ mod tests {
         let address = port.address;
         let asked = tokio::spawn(async move { raw(address, b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await });
         begun.notified().await;
+        // Somebody who has asked nothing yet is neither waited for nor in the others' way.
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        silent.write_all(b"PR").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
         port.stop.notify_one();
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert!(

@@ -70,6 +70,10 @@ fn describe() {
         "Answers that are errors, by route class and code."
     );
     counter!("plue_http_requests_total", "Requests, by route class and status.");
+    counter!(
+        "plue_http_connections_refused_total",
+        "Connections that were one too many of their address."
+    );
     gauge!("plue_sockets", "Open sockets, by kind.");
     gauge!("plue_sessions_active", "Browser sessions that have not ended.");
     gauge!(

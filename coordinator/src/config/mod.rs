@@ -79,6 +79,10 @@ pub struct Http {
     pub body_idle_timeout: Duration,
     /// How many connections may be open.
     pub max_connections: usize,
+    /// How many of them one address may hold.
+    pub max_connections_per_address: usize,
+    /// From where bridges and edges connect.
+    pub peers: Vec<AddressRange>,
     /// How long running requests may go on after a shutdown began.
     pub shutdown_grace: Duration,
     /// Rate limits that differ from the presets.
@@ -476,6 +480,8 @@ impl Reader<'_> {
             header_timeout: self.seconds("PLUE_HEADER_TIMEOUT"),
             body_idle_timeout: self.seconds("PLUE_BODY_IDLE_TIMEOUT"),
             max_connections: self.number("PLUE_MAX_CONNECTIONS"),
+            max_connections_per_address: self.number("PLUE_MAX_PER_IP_CONNECTIONS"),
+            peers: self.list("PLUE_PEER_NETWORKS", |text| text.parse().ok()),
             shutdown_grace: self.seconds("PLUE_SHUTDOWN_GRACE"),
             limits: self.list("PLUE_LIMITS", Preset::configured),
         }

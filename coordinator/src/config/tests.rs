@@ -61,6 +61,7 @@ fn a_bad_value_is_named_with_what_was_expected() {
         ("CORS_ORIGINS", "https://a.example,*"),
         ("PLUE_PUBLIC_URL", "https://a.example/path"),
         ("PLUE_TRUSTED_PROXIES", "10.0.0.0/40"),
+        ("PLUE_PEER_NETWORKS", "bridge"),
         ("SSH_PROXIES", "balancer"),
         ("PLUE_LIMITS", "login=5/60"),
         ("PLUE_LIMITS", "nonsense=5/60s"),

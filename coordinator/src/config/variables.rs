@@ -158,6 +158,18 @@ pub const VARIABLES: &[Variable] = &[
         "How many HTTP connections may be open.",
     ),
     plain(
+        "PLUE_MAX_PER_IP_CONNECTIONS",
+        "256",
+        NUMBER,
+        "How many of them from one address; PLUE_PEER_NETWORKS and PLUE_TRUSTED_PROXIES are not counted.",
+    ),
+    plain(
+        "PLUE_PEER_NETWORKS",
+        "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7",
+        NETWORKS,
+        "From where SSH bridges and edges connect: one connection carries 4096 requests at a time, not 128. It proves nothing about who calls.",
+    ),
+    plain(
         "PLUE_SHUTDOWN_GRACE",
         "60",
         SECONDS,

@@ -112,6 +112,8 @@ impl World {
         let bounds = Bounds {
             header_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
+            max_connections_per_address: 64,
+            peers: Vec::new(),
             max_connections: 64,
             shutdown_grace: Duration::from_secs(1),
         };
