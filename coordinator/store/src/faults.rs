@@ -3,7 +3,7 @@
 
 #[cfg(any(test, feature = "failpoints"))]
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
@@ -22,7 +22,30 @@ struct State {
     /// How many statements are left until one fails; 0 and below: none will.
     remaining: AtomicI64,
     fired: AtomicBool,
-    lose_commit: AtomicBool,
+    lost: Mutex<Option<LostCommit>>,
+}
+
+/// A COMMIT whose answer does not come back.
+#[cfg(any(test, feature = "failpoints"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct LostCommit {
+    /// The transaction by its name; none: whichever is next.
+    transaction: Option<&'static str>,
+    /// Whether it is done all the same.
+    done: bool,
+}
+
+/// What becomes of a COMMIT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Commit {
+    /// It is done and answered.
+    Answered,
+    /// It is done, and the answer is lost.
+    #[cfg_attr(not(any(test, feature = "failpoints")), allow(dead_code))]
+    DoneAndLost,
+    /// It never arrives.
+    #[cfg_attr(not(any(test, feature = "failpoints")), allow(dead_code))]
+    Lost,
 }
 
 impl Faults {
@@ -45,17 +68,28 @@ impl Faults {
         Ok(())
     }
 
-    /// Whether the answer to this COMMIT is to be lost.
+    /// What becomes of the COMMIT of this transaction.
     #[cfg(any(test, feature = "failpoints"))]
-    pub(crate) fn loses_commit(&self) -> bool {
-        self.state.lose_commit.swap(false, Ordering::SeqCst)
+    pub(crate) fn commit(&self, transaction: &'static str) -> Commit {
+        let mut lost = self.state.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        match *lost {
+            Some(found) if found.transaction.is_none_or(|name| name == transaction) => {
+                *lost = None;
+                if found.done {
+                    Commit::DoneAndLost
+                } else {
+                    Commit::Lost
+                }
+            }
+            _ => Commit::Answered,
+        }
     }
 
-    /// Never.
+    /// It is done and answered.
     #[cfg(not(any(test, feature = "failpoints")))]
     #[inline]
-    pub(crate) fn loses_commit(&self) -> bool {
-        false
+    pub(crate) fn commit(&self, _transaction: &'static str) -> Commit {
+        Commit::Answered
     }
 }
 
@@ -70,12 +104,27 @@ impl Faults {
     /// Lets everything succeed again; says whether the fault had fired.
     pub fn clear(&self) -> bool {
         self.state.remaining.store(0, Ordering::SeqCst);
-        self.state.lose_commit.store(false, Ordering::SeqCst);
+        self.lose(None);
         self.state.fired.swap(false, Ordering::SeqCst)
     }
 
     /// Lets the next COMMIT succeed and reports it as lost.
     pub fn lose_commit(&self) {
-        self.state.lose_commit.store(true, Ordering::SeqCst);
+        self.lose(Some(LostCommit {
+            transaction: None,
+            done: true,
+        }));
+    }
+
+    /// Loses the next COMMIT of the transaction of this name, before or after it was `done`.
+    pub fn lose_commit_of(&self, transaction: &'static str, done: bool) {
+        self.lose(Some(LostCommit {
+            transaction: Some(transaction),
+            done,
+        }));
+    }
+
+    fn lose(&self, lost: Option<LostCommit>) {
+        *self.state.lost.lock().unwrap_or_else(PoisonError::into_inner) = lost;
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::engine::{Engine, Store};
 use crate::error::{StoreError, TxError};
-use crate::faults::Faults;
+use crate::faults::{Commit, Faults};
 use crate::query::Started;
 use futures_util::future::BoxFuture;
 use sqlx::pool::PoolConnection;
@@ -159,14 +159,17 @@ impl Tx<'_> {
             return Err(StoreError::Poisoned { transaction: name });
         }
         let started = Started::now(&mut self.conn, "commit")?;
-        let loses_commit = self.conn.faults.loses_commit();
+        let fate = self.conn.faults.commit(name);
         let Held::Transaction(transaction) = self.conn.held else {
             return Ok(());
         };
-        let outcome = transaction.commit().await;
+        let outcome = match fate {
+            Commit::Lost => transaction.rollback().await,
+            Commit::Answered | Commit::DoneAndLost => transaction.commit().await,
+        };
         started.record();
         outcome.map_err(|error| StoreError::from_commit(name, error))?;
-        if loses_commit {
+        if fate != Commit::Answered {
             return Err(StoreError::CommitUnknown {
                 transaction: name,
                 source: None,

@@ -32,14 +32,19 @@ pub(crate) async fn upload(
     };
     let lease_until_ms = now_ms.saturating_add(forge.settings().upload_grace_ms);
     let row = &row;
-    forge
+    let begun = forge
         .store()
         .in_tx("packs.begin_upload", |tx| {
             Box::pin(async move {
                 Ok::<_, Error>(pack_rows::insert_uploading(tx, row, lease_until_ms, now_ms).await?)
             })
         })
-        .await?;
+        .await;
+    begun.map_err(|error| match error {
+        // Nothing of the push can have happened: at worst there is a row that the sweeper ends.
+        error if error.is_outcome_unknown() => Error::Busy { retry_after_s: 5 },
+        error => error,
+    })?;
     hit("push-6-row")?;
     // The index last, as everywhere: it is what makes a pack known.
     let parts = [

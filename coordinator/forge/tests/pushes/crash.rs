@@ -84,16 +84,33 @@ async fn a_lost_commit_is_looked_up() {
             let id = house.repository(&ada, "engine", true).await.id;
             let address = format!("{}/ada/engine", house.door(&ada).await);
             let work = house.home.small_repository("work").unwrap();
-            // The upload's row is the first transaction whose COMMIT is lost: the push reads that
-            // the outcome is unknown, and may simply be repeated.
-            house.store.faults().lose_commit();
-            let said = house.try_git(&work, &["push", &address, "main"]);
-            house.store.faults().clear();
-            assert!(said.ok || said.err.contains("unknown"), "{}", said.err);
-            let said = house.try_git(&work, &["push", &address, "main"]);
-            assert!(said.ok, "{}", said.err);
+            let faults = house.store.faults();
+            let push = || house.try_git(&work, &["push", &address, "main"]);
+            // Lost before anything of the push could count, and lost before it arrived.
+            for (transaction, said) in [("packs.begin_upload", "busy"), ("pushes.accept", "busy")] {
+                faults.lose_commit_of(transaction, false);
+                let answer = push();
+                assert!(
+                    !answer.ok && answer.err.contains(said),
+                    "{transaction}: {}",
+                    answer.err
+                );
+                assert_eq!(rows(&house, id).await.3, 0, "{transaction}");
+            }
+            // Done, and the answer lost: the push is looked up, and its pusher reads that it is in.
+            faults.lose_commit_of("pushes.accept", true);
+            let answer = push();
+            assert!(answer.ok, "{}", answer.err);
+            house.home.commit(&work, "more", "more\n", "More").unwrap();
+            faults.lose_commit_of("pushes.accept", true);
+            // The same for a repository that the push makes.
+            let new = address.replace("engine", "loom");
+            let answer = house.try_git(&work, &["push", &new, "main"]);
+            assert!(answer.ok, "{}", answer.err);
+            house.home.fsck(&house.clone_of(&new, "loom.git")).unwrap();
+            assert!(push().ok);
             let after = rows(&house, id).await;
-            assert_eq!((after.0, after.3), (1, 1), "one ref, one push");
+            assert_eq!((after.0, after.3), (1, 2), "one ref, two pushes");
         },
     )
     .await;
