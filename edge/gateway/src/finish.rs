@@ -132,7 +132,7 @@ fn cache(headers: &mut HeaderMap, status: StatusCode, plan: &Plan) {
         (Cache::Door, false) => None,
         (Cache::Revalidate, false) => Some("public, no-cache"),
         (Cache::Ref, false) => Some("public, max-age=5"),
-        (Cache::Immutable, false) => Some("public, max-age=31536000, immutable"),
+        (Cache::Fingerprinted, false) => Some("public, max-age=31536000, immutable"),
     };
     if let Some(stated) = stated {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(stated));

@@ -273,8 +273,10 @@ pub enum Cache {
     Revalidate,
     /// It names a ref: five seconds.
     Ref,
-    /// It names an object that cannot change: for good.
-    Immutable,
+    /// Its name changes with its content, and it is public whatever happens: for good. Not for
+    /// what is read from a repository: an object never changes, but who may read it does, and a
+    /// cache beyond our reach would go on showing what has become private.
+    Fingerprinted,
     /// What the door says.
     Door,
 }
@@ -492,6 +494,9 @@ mod tests {
     #[test]
     fn nothing_private_is_cached_for_good() {
         for route in all() {
+            if route.cache == Cache::Fingerprinted {
+                assert_eq!(route.class, Class::Asset, "{}", route.name);
+            }
             if route.access != Access::Anyone {
                 assert!(
                     matches!(route.cache, Cache::NoStore | Cache::Revalidate),

@@ -56,7 +56,7 @@ routes! {
         Get "/{owner}/{repo}/settings";
     }
     ASSET {
-        Get "/assets/{path:rest}" .cache(Cache::Immutable);
+        Get "/assets/{path:rest}" .cache(Cache::Fingerprinted);
         Get "/robots.txt";
         Get "/favicon.ico";
         Get "/.well-known/{path:rest}";
@@ -139,9 +139,9 @@ routes! {
         Get "/api/repos";
         Get "/api/repos/search" .preset(Preset::Search);
         Get "/api/{owner}/{repo}/refs/{ref:slash}" .cache(Cache::Ref);
-        Get "/api/{owner}/{repo}/tree/{oid}" .cache(Cache::Immutable);
-        Get "/api/{owner}/{repo}/tree/{oid}/{path:rest}" .cache(Cache::Immutable);
-        Get "/api/{owner}/{repo}/blob/{oid}/{path:rest}" .cache(Cache::Immutable);
+        Get "/api/{owner}/{repo}/tree/{oid}" .cache(Cache::Revalidate);
+        Get "/api/{owner}/{repo}/tree/{oid}/{path:rest}" .cache(Cache::Revalidate);
+        Get "/api/{owner}/{repo}/blob/{oid}/{path:rest}" .cache(Cache::Revalidate);
         Get "/api/{owner}/{repo}/commits" .cache(Cache::Revalidate);
     }
     API {
