@@ -65,6 +65,11 @@ impl Buckets for Native {
     async fn take(&self, key: &BucketKey, rate: Rate, cost: u32) -> Result<Decision, PortError> {
         Ok(self.buckets.take(key, self.now(), rate, cost))
     }
+
+    async fn give_back(&self, key: &BucketKey, rate: Rate, cost: u32) -> Result<(), PortError> {
+        self.buckets.give_back(key, self.now(), rate, cost);
+        Ok(())
+    }
 }
 
 impl Sessions for Native {

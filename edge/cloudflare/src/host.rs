@@ -148,6 +148,7 @@ impl Buckets for EdgeHost {
             burst: rate.burst,
             per_ms: rate.per_ms,
             cost,
+            back: false,
         };
         let limiter = self.objects.limiter(shard).map_err(failed)?;
         let decision: Decision = limiter.call(&take).await.map_err(failed)?.into();
@@ -158,6 +159,23 @@ impl Buckets for EdgeHost {
             refusals.put(memory_key, decision, until_ms, asked_ms);
         }
         Ok(decision)
+    }
+
+    async fn give_back(&self, key: &BucketKey, rate: Rate, cost: u32) -> Result<(), PortError> {
+        let memory_key = (key.to_string(), cost);
+        let give = Take {
+            key: memory_key.0.clone(),
+            burst: rate.burst,
+            per_ms: rate.per_ms,
+            cost,
+            back: true,
+        };
+        let shard = key.shard(objects::LIMITER_SHARDS);
+        let limiter = self.objects.limiter(shard).map_err(failed)?;
+        limiter.call(&give).await.map_err(failed)?;
+        // What was refused before would pass now. Another isolate learns it when its refusal ends.
+        self.refusals.borrow_mut().forget(&memory_key);
+        Ok(())
     }
 }
 

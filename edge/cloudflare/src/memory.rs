@@ -29,6 +29,11 @@ impl<K: Hash + Eq + Clone, V: Clone> Fleeting<K, V> {
         Some((*until_ms, value.clone()))
     }
 
+    /// Forgets what stands under `key`.
+    pub fn forget(&mut self, key: &K) {
+        self.entries.remove(key);
+    }
+
     /// Keeps `value` until `until_ms`. Where there is no room, what has ended goes first, and then
     /// whatever would have ended soonest.
     pub fn put(&mut self, key: K, value: V, until_ms: u64, now_ms: u64) {
@@ -65,6 +70,9 @@ mod tests {
         assert_eq!(map.get(&"a", 99), Some((100, 1)));
         assert_eq!(map.get(&"a", 100), None);
         assert!(map.entries.is_empty());
+        map.put("a", 2, 100, 0);
+        map.forget(&"a");
+        assert_eq!(map.get(&"a", 0), None);
         map.put("b", 1, 100, 100);
         assert!(map.entries.is_empty(), "what has ended is not kept");
     }

@@ -2,7 +2,7 @@
 //! mean. A credential that does not hold is told so and counted against its address.
 
 use crate::cookie;
-use crate::decide::{Gateway, OnFailure, Stop, on_failing_port, too_many, unavailable};
+use crate::decide::{Gateway, OnFailure, Stop, allowed, on_failing_port, unavailable};
 use crate::finish::Plan;
 use crate::host::{Host, SessionKey};
 use crate::identity::{self, Lookup, Presented};
@@ -147,16 +147,18 @@ impl<H: Host> Gateway<H> {
         };
         let rate = self.config.limits.rate(Preset::Auth);
         if kind == Lookup::Password {
-            match self.host.take(&guesses, rate, 0).await {
-                Ok(seen) if seen.remaining == 0 => {
-                    let but_one_ms = rate.per_ms - rate.per_ms / u64::from(rate.burst);
-                    return Err(too_many(seen.reset_ms.saturating_sub(but_one_ms)).into());
-                }
-                Ok(_) => {}
-                Err(_) => return Err(unavailable().into()),
-            }
+            // Taken before the check, so that guesses sent at once cannot all pass a bucket that
+            // none of them has drawn from yet.
+            let taken = self.host.take(&guesses, rate, 1).await;
+            allowed(taken.map_err(|_| unavailable())?)?;
         }
-        match self.host.introspect(credential).await {
+        let found = self.host.introspect(credential).await;
+        if kind == Lookup::Password && !matches!(found, Ok(None)) {
+            // Only a wrong guess counts. What cannot be given back refills by itself, and is no
+            // reason to refuse a right password.
+            self.host.give_back(&guesses, rate, 1).await.ok();
+        }
+        match found {
             Ok(Some(who)) => Ok(Ok(Identified {
                 who,
                 by_cookie: None,
@@ -166,12 +168,6 @@ impl<H: Host> Gateway<H> {
                 },
             })),
             Ok(None) => {
-                if kind == Lookup::Password {
-                    self.host
-                        .take(&guesses, rate, 1)
-                        .await
-                        .map_err(|_| unavailable())?;
-                }
                 let detail = match kind {
                     Lookup::Password => {
                         "The name or the password is wrong. Where a second factor is set, use a token as the password."

@@ -355,14 +355,14 @@ pub(crate) fn on_failing_port(route: &Route) -> OnFailure {
     if reads { OnFailure::Open } else { OnFailure::Closed }
 }
 
-fn allowed(decision: Decision) -> Result<(), Stop> {
+pub(crate) fn allowed(decision: Decision) -> Result<(), Stop> {
     if decision.allowed {
         return Ok(());
     }
     Err(too_many(decision.retry_after_ms).into())
 }
 
-pub(crate) fn too_many(wait_ms: u64) -> Problem {
+fn too_many(wait_ms: u64) -> Problem {
     let wait_s = wait_ms.div_ceil(1_000).max(1);
     Problem::new(
         Code::RateLimited,

@@ -52,7 +52,7 @@ pub trait Chance {
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// Keeps the state of rate limits; the sum itself is [`crate::limits::Bucket::take`].
+/// Keeps the state of rate limits; the sums themselves are [`crate::limits::Bucket`]'s.
 pub trait Buckets {
     /// Takes `cost` from the bucket of `key`; a cost of zero only looks.
     fn take(
@@ -61,6 +61,15 @@ pub trait Buckets {
         rate: Rate,
         cost: u32,
     ) -> impl Future<Output = Result<Decision, PortError>> + MaybeSend;
+
+    /// Gives back `cost` that was taken from the bucket of `key` for what need not count after
+    /// all.
+    fn give_back(
+        &self,
+        key: &BucketKey,
+        rate: Rate,
+        cost: u32,
+    ) -> impl Future<Output = Result<(), PortError>> + MaybeSend;
 }
 
 /// How a session is looked up.

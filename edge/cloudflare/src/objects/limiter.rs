@@ -15,7 +15,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How many buckets are kept after a sweep; the fullest go first.
 const KEPT: i64 = 200_000;
 
-/// Takes from a bucket.
+/// Takes from a bucket, or gives back.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Take {
     /// Which bucket.
@@ -26,6 +26,9 @@ pub struct Take {
     pub per_ms: u64,
     /// How many tokens are taken; with none, the bucket is only looked at.
     pub cost: u32,
+    /// Whether they are given back, having been taken for what need not count after all.
+    #[serde(default)]
+    pub back: bool,
 }
 
 /// What came of it; the fields are those of [`Decision`].
@@ -108,7 +111,13 @@ impl RateLimiter {
             burst: take.burst,
             per_ms: take.per_ms,
         };
-        let decision = bucket.take(now_ms(), rate, take.cost);
+        let now_ms = now_ms();
+        let decision = if take.back {
+            bucket.give_back(now_ms, rate, take.cost);
+            bucket.take(now_ms, rate, 0)
+        } else {
+            bucket.take(now_ms, rate, take.cost)
+        };
         if decision.allowed && take.cost > 0 {
             let full_at_us = i64::try_from(bucket.full_at_us).unwrap_or(i64::MAX);
             sql.exec(

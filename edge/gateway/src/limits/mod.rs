@@ -39,6 +39,11 @@ impl Rate {
         let interval = self.per_ms.saturating_mul(1_000) / self.burst as u64;
         if interval == 0 { 1 } else { interval }
     }
+
+    /// The time in which an empty bucket becomes full, in microseconds: whole intervals.
+    const fn size_us(self) -> u64 {
+        self.interval_us().saturating_mul(self.burst as u64)
+    }
 }
 
 /// What a bucket answered.
@@ -70,7 +75,7 @@ impl Bucket {
     pub fn take(&mut self, now_ms: u64, rate: Rate, cost: u32) -> Decision {
         let now_us = now_ms.saturating_mul(1_000);
         let interval_us = rate.interval_us();
-        let size_us = interval_us.saturating_mul(u64::from(rate.burst));
+        let size_us = rate.size_us();
         // A clock that stepped back, or a rate that was lowered, must not shut anybody out for
         // longer than an empty bucket would.
         let owed_us = self.full_at_us.saturating_sub(now_us).min(size_us);
@@ -89,6 +94,14 @@ impl Bucket {
                 (after_us - size_us).div_ceil(1_000)
             },
         }
+    }
+
+    /// Gives back `cost` tokens that were taken; a bucket never holds more than its burst.
+    pub fn give_back(&mut self, now_ms: u64, rate: Rate, cost: u32) {
+        let back_us = rate.interval_us().saturating_mul(u64::from(cost));
+        let now_us = now_ms.saturating_mul(1_000);
+        let owed_us = self.full_at_us.saturating_sub(now_us).min(rate.size_us());
+        self.full_at_us = now_us + owed_us.saturating_sub(back_us);
     }
 
     /// Whether the bucket is full, so that its state may be forgotten.
@@ -238,6 +251,21 @@ mod tests {
         }
         assert!(!bucket.take(1_000, MINUTE, 6).allowed);
         assert!(bucket.take(1_000, MINUTE, 5).allowed);
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again_and_no_more() {
+        let mut bucket = Bucket::default();
+        let now = 1_700_000_000_000;
+        assert!(bucket.take(now, MINUTE, 5).allowed);
+        bucket.give_back(now, MINUTE, 2);
+        assert_eq!(bucket.take(now, MINUTE, 0).remaining, 2);
+        // A third token came back by itself meanwhile.
+        bucket.give_back(now + 12_000, MINUTE, 1);
+        assert_eq!(bucket.take(now + 12_000, MINUTE, 0).remaining, 4);
+        bucket.give_back(now + 12_000, MINUTE, 100);
+        assert!(bucket.is_full(now + 12_000));
+        assert_eq!(bucket.take(now + 12_000, MINUTE, 0).remaining, 5);
     }
 
     #[test]

@@ -122,6 +122,31 @@ impl Table {
         }
     }
 
+    /// Gives `cost` back to the bucket of `key`, as [`Bucket::give_back`] does. A bucket that gave
+    /// way meanwhile is full already.
+    pub fn give_back(&self, key: &BucketKey, now_ms: u64, rate: Rate, cost: u32) {
+        let (set, tag) = self.find(key);
+        let Some(state) = Self::state(set, tag) else {
+            return;
+        };
+        let mut seen = state.load(Ordering::Acquire);
+        while belongs(seen, tag) {
+            let mut bucket = Bucket {
+                full_at_us: seen & TIME_MASK,
+            };
+            bucket.give_back(now_ms, rate, cost);
+            match state.compare_exchange_weak(
+                seen,
+                pack(tag, bucket.full_at_us),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return,
+                Err(now_seen) => seen = now_seen,
+            }
+        }
+    }
+
     /// How many requests the bucket of `key` would let pass now.
     pub fn remaining(&self, key: &BucketKey, now_ms: u64, rate: Rate) -> u32 {
         self.take(key, now_ms, rate, 0).remaining
@@ -180,13 +205,18 @@ impl Table {
         (&self.sets[index], if hash == 0 { 1 } else { hash })
     }
 
-    /// Takes from the entry of `tag`; none where the set has no such entry.
-    fn take_present(set: &Set, tag: u64, now_ms: u64, rate: Rate, cost: u32) -> Option<Decision> {
+    /// The state of the entry of `tag`, if the set has one.
+    fn state(set: &Set, tag: u64) -> Option<&AtomicU64> {
         let way = set
             .tags
             .iter()
             .position(|slot| slot.load(Ordering::Acquire) == tag)?;
-        let state = &set.states[way];
+        Some(&set.states[way])
+    }
+
+    /// Takes from the entry of `tag`; none where the set has no such entry.
+    fn take_present(set: &Set, tag: u64, now_ms: u64, rate: Rate, cost: u32) -> Option<Decision> {
+        let state = Self::state(set, tag)?;
         let mut seen = state.load(Ordering::Acquire);
         loop {
             // The entry has just been given away: look again.
@@ -378,16 +408,20 @@ mod tests {
         #[test]
         fn agrees_with_a_map(
             seed in any::<[u64; 2]>(),
-            steps in prop::collection::vec((0_i64..50, 0_u64..5_000, 0_u32..4), 1..400),
+            steps in prop::collection::vec((0_i64..50, 0_u64..5_000, 0_u32..4, any::<bool>()), 1..400),
         ) {
             let table = Table::new(4_096, seed);
             let mut map: HashMap<BucketKey, Bucket> = HashMap::new();
             let rate = Rate::new(10, 60_000);
             let mut now = NOW;
-            for (id, wait, cost) in steps {
+            for (id, wait, cost, back) in steps {
                 now += wait;
-                let expected = map.entry(account(id)).or_default().take(now, rate, cost);
-                prop_assert_eq!(table.take(&account(id), now, rate, cost), expected);
+                let bucket = map.entry(account(id)).or_default();
+                prop_assert_eq!(table.take(&account(id), now, rate, cost), bucket.take(now, rate, cost));
+                if back {
+                    bucket.give_back(now, rate, 1);
+                    table.give_back(&account(id), now, rate, 1);
+                }
             }
         }
     }

@@ -12,10 +12,10 @@ use plue_gateway::{
     Statements,
 };
 use std::collections::{HashMap, HashSet};
-use std::future::{Future, ready};
+use std::future::{Future, poll_fn, ready};
 use std::pin::pin;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 /// The time at which every case happens.
@@ -43,6 +43,8 @@ pub struct Fake {
     drained: Mutex<HashSet<String>>,
     draws: AtomicU64,
     fills: AtomicU64,
+    checks: AtomicU64,
+    checks_wait: AtomicBool,
     failing: HashSet<String>,
     session_ended: bool,
     session_rotated: bool,
@@ -78,6 +80,16 @@ impl Fake {
     /// How often something was taken from a bucket.
     pub fn draws(&self) -> u64 {
         self.draws.load(Ordering::Relaxed)
+    }
+
+    /// How many credentials were looked at.
+    pub fn checks(&self) -> u64 {
+        self.checks.load(Ordering::Relaxed)
+    }
+
+    /// Lets whoever asks about a credential wait, or go on.
+    pub fn let_checks_wait(&self, wait: bool) {
+        self.checks_wait.store(wait, Ordering::Relaxed);
     }
 
     fn port(&self, name: &str) -> Result<(), PortError> {
@@ -127,6 +139,20 @@ impl Buckets for Fake {
                 .map(|()| bucket.take(self.now_ms(), rate, cost)),
         )
     }
+
+    fn give_back(
+        &self,
+        key: &BucketKey,
+        rate: Rate,
+        cost: u32,
+    ) -> impl Future<Output = Result<(), PortError>> + Send {
+        let mut buckets = self.buckets.lock().expect("no panic");
+        let bucket = buckets.entry(key.to_string()).or_default();
+        ready(
+            self.port("buckets")
+                .map(|()| bucket.give_back(self.now_ms(), rate, cost)),
+        )
+    }
 }
 
 impl Sessions for Fake {
@@ -145,9 +171,13 @@ impl Credentials for Fake {
         &self,
         credential: &Credential,
     ) -> impl Future<Output = Result<Option<Who>, PortError>> + Send {
-        ready(
-            self.port("credentials")
-                .map(|()| credentials::who_shows(credential)),
-        )
+        self.checks.fetch_add(1, Ordering::Relaxed);
+        let answer = self
+            .port("credentials")
+            .map(|()| credentials::who_shows(credential));
+        poll_fn(move |_| match self.checks_wait.load(Ordering::Relaxed) {
+            true => Poll::Pending,
+            false => Poll::Ready(answer.clone()),
+        })
     }
 }
