@@ -150,7 +150,7 @@ fn lines(mut bytes: &[u8]) -> anyhow::Result<Vec<Vec<u8>>> {
     Ok(found)
 }
 
-/// Every file of a data folder but the database, secrets and logs, with its length.
+/// Every file of a data folder but the database, secrets and packs kept for repeated clones, with its length.
 pub fn files(data: &Path) -> BTreeMap<String, u64> {
     fn walk(folder: &Path, data: &Path, found: &mut BTreeMap<String, u64>) {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -160,7 +160,8 @@ pub fn files(data: &Path) -> BTreeMap<String, u64> {
                 walk(&path, data, found);
             } else if let Ok(name) = path.strip_prefix(data) {
                 let name = name.to_string_lossy().into_owned();
-                if !name.contains(".db") && !name.starts_with("secrets") {
+                let is_kept_pack = name.starts_with("cache/packs/");
+                if !name.contains(".db") && !name.starts_with("secrets") && !is_kept_pack {
                     found.insert(name, known.len());
                 }
             }

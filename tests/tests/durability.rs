@@ -258,7 +258,7 @@ fn a_step_that_fails_after_the_commit_does_not_take_the_push_back() {
 fn the_cache_may_be_deleted_under_load() {
     let plue = Plue::start().unwrap();
     let (home, _) = plue.newcomer("ada").unwrap();
-    let original = History::of(2000).make(&home, "original.git").unwrap();
+    let original = History::of(600).make(&home, "original.git").unwrap();
     home.git(&original, &["push", "-q", "--mirror", &plue.url("ada/engine")])
         .unwrap();
     let cache = plue.data().join("cache");
@@ -267,7 +267,7 @@ fn the_cache_may_be_deleted_under_load() {
     let clones = std::thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                std::thread::sleep(Duration::from_millis(150));
+                std::thread::sleep(Duration::from_millis(1000));
                 for entry in std::fs::read_dir(&cache).into_iter().flatten().flatten() {
                     // Files appear and go while it is deleted; whatever is left is deleted the next time.
                     let _ = std::fs::remove_dir_all(entry.path());
