@@ -201,7 +201,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn git_settings(git: &config::Git, world: &World) -> GitSettings {
+fn git_settings(git: &config::Git, watched: bool, world: &World) -> GitSettings {
     GitSettings {
         limits: PushLimits {
             pack_bytes: git.max_pack_bytes,
@@ -216,10 +216,12 @@ fn git_settings(git: &config::Git, world: &World) -> GitSettings {
             pushes: git.writes,
             pushes_per_caller: git.writes_per_account,
             wait_ms: millis(git.wait),
+            ..QueueSettings::default()
         },
         pack_hook: world.program.clone(),
         pack_cache_bytes: git.pack_cache_bytes,
         deadline_ms: millis(git.deadline),
+        watched,
         ..GitSettings::new(&git.cache_dir)
     }
 }
@@ -232,7 +234,7 @@ pub async fn forge(config: &Config, world: &World) -> Result<Forge, AppError> {
         tracing::info!(?applied, "the database was brought up to date");
     }
     let program = Git::locate(&world.path).await?;
-    let settings = git_settings(&config.git, world);
+    let settings = git_settings(&config.git, config.watcher_interval.is_some(), world);
     let git = tokio::task::spawn_blocking(move || LocalGit::open(program, settings))
         .await
         .expect("because opening a folder does not panic")?;

@@ -6,6 +6,7 @@ use crate::cache::{self, Pinned, blocking};
 use crate::{Error, Forge};
 use plue_git::browse::{self, BrowseError};
 use plue_git::oid::Oid;
+use std::time::Duration;
 
 pub use plue_git::browse::{Blob, Commit, EntryKind, Signature, TreeEntry};
 pub use plue_git::cache::PackedRef;
@@ -13,18 +14,25 @@ pub use plue_git::cache::PackedRef;
 /// The most commits of one page of history.
 pub const MAX_COMMITS: usize = 100;
 
+/// The most commits that a page of history may pass over: history further back is for clones.
+pub const MAX_SKIPPED: usize = 10_000;
+
 /// The commit that a branch, a tag, a full ref name or a full object id names.
 pub async fn resolve(forge: &Forge, permit: Permit<ReadRepo>, name: &str) -> Result<Oid, Error> {
-    let pinned = cache::open(forge, permit.on()).await?;
-    Ok(browse::resolve(forge.git(), pinned.bare(), name).await?)
+    look(forge, &permit, async |pinned| {
+        Ok(browse::resolve(forge.git(), pinned.bare(), name).await?)
+    })
+    .await
 }
 
 /// All refs, in the order of their names.
 pub async fn refs(forge: &Forge, permit: Permit<ReadRepo>) -> Result<Vec<PackedRef>, Error> {
-    let pinned = cache::open(forge, permit.on()).await?;
-    let bare = pinned.bare().clone();
-    let (_, refs) = blocking(move || bare.read_refs()).await?;
-    Ok(refs)
+    look(forge, &permit, async |pinned| {
+        let bare = pinned.bare().clone();
+        let (_, refs) = blocking(move || bare.read_refs()).await?;
+        Ok(refs)
+    })
+    .await
 }
 
 /// What is in a folder: of a commit, a tag or a tree, named by its full object id or by a ref.
@@ -34,15 +42,21 @@ pub async fn tree(
     rev: &str,
     path: &str,
 ) -> Result<Vec<TreeEntry>, Error> {
-    let (pinned, oid) = find(forge, permit, rev).await?;
-    Ok(browse::tree(forge.git(), pinned.bare(), oid, path).await?)
+    look(forge, &permit, async |pinned| {
+        let oid = find(forge, pinned, rev).await?;
+        Ok(browse::tree(forge.git(), pinned.bare(), oid, path).await?)
+    })
+    .await
 }
 
 /// One file, up to the size that is browsed; with an empty path, the blob that `rev` itself names.
 pub async fn blob(forge: &Forge, permit: Permit<ReadRepo>, rev: &str, path: &str) -> Result<Blob, Error> {
-    let (pinned, oid) = find(forge, permit, rev).await?;
     let limit = forge.settings().browse_bytes;
-    Ok(browse::blob(forge.git(), pinned.bare(), oid, path, limit).await?)
+    look(forge, &permit, async |pinned| {
+        let oid = find(forge, pinned, rev).await?;
+        Ok(browse::blob(forge.git(), pinned.bare(), oid, path, limit).await?)
+    })
+    .await
 }
 
 /// The history that ends at `rev`, the newest first: so many commits, after so many.
@@ -53,20 +67,38 @@ pub async fn commits(
     skip: usize,
     limit: usize,
 ) -> Result<Vec<Commit>, Error> {
-    let (pinned, oid) = find(forge, permit, rev).await?;
+    if skip > MAX_SKIPPED {
+        let why = format!("history is shown to {MAX_SKIPPED} commits back; clone the repository for more");
+        return Err(Error::invalid("offset", why));
+    }
     let limit = limit.clamp(1, MAX_COMMITS);
-    Ok(browse::commits(forge.git(), pinned.bare(), oid, skip, limit).await?)
+    look(forge, &permit, async |pinned| {
+        let oid = find(forge, pinned, rev).await?;
+        Ok(browse::commits(forge.git(), pinned.bare(), oid, skip, limit).await?)
+    })
+    .await
 }
 
-/// Pins the copy and finds what is looked at: an object of any kind by its full id, anything else
-/// by its name.
-async fn find(forge: &Forge, permit: Permit<ReadRepo>, rev: &str) -> Result<(Pinned, Oid), Error> {
+/// Takes a place in the queue, pins the copy, and looks into it for as long as one look may take.
+async fn look<T>(
+    forge: &Forge,
+    permit: &Permit<ReadRepo>,
+    see: impl AsyncFnOnce(&Pinned) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let _slot = forge.local_git().browses.enter(permit.caller()).await?;
     let pinned = cache::open(forge, permit.on()).await?;
-    let oid = match Oid::parse(rev, permit.on().object_format) {
-        Ok(oid) => oid,
-        Err(_) => browse::resolve(forge.git(), pinned.bare(), rev).await?,
-    };
-    Ok((pinned, oid))
+    let deadline = Duration::from_millis(forge.settings().browse_deadline_ms);
+    tokio::time::timeout(deadline, see(&pinned))
+        .await
+        .unwrap_or(Err(Error::Busy { retry_after_s: 30 }))
+}
+
+/// What is looked at: an object of any kind by its full id, anything else by its name.
+async fn find(forge: &Forge, pinned: &Pinned, rev: &str) -> Result<Oid, Error> {
+    match Oid::parse(rev, pinned.bare().format()) {
+        Ok(oid) => Ok(oid),
+        Err(_) => Ok(browse::resolve(forge.git(), pinned.bare(), rev).await?),
+    }
 }
 
 impl From<BrowseError> for Error {

@@ -358,8 +358,9 @@ async fn catch_up(
     fetch_missing(forge, id, &bare, &snapshot.packs).await?;
     let copy = {
         let bare = bare.clone();
+        let watched = forge.settings().watched;
         blocking(move || {
-            show(&bare, &snapshot)?;
+            show(&bare, &snapshot, watched)?;
             forget_replaced(&bare, &snapshot.kept)?;
             Ok(Copy {
                 packs: snapshot.packs.iter().map(|(checksum, _)| *checksum).collect(),
@@ -375,9 +376,14 @@ async fn catch_up(
     Ok(copy)
 }
 
-/// Writes the refs. What others wrote into files of their own still hides them: the watcher settles
-/// that, right after this or at its next scan.
-fn show(bare: &Bare, snapshot: &Snapshot) -> Result<(), CacheError> {
+/// Writes the refs. What others wrote into files of their own would hide them: the watcher settles
+/// that at its next scan, and where there is none, such files are removed.
+fn show(bare: &Bare, snapshot: &Snapshot, watched: bool) -> Result<(), CacheError> {
+    let hiding = if watched { Vec::new() } else { bare.loose_refs()? };
+    if !hiding.is_empty() {
+        let removed = bare.take_loose(&hiding)?;
+        tracing::warn!(dir = %bare.dir().display(), ?removed, "refs that somebody else wrote were removed");
+    }
     bare.write_refs(&snapshot.head, &snapshot.refs, snapshot.stamp, Durability::Lazy)
 }
 

@@ -14,6 +14,7 @@ pub struct LocalGit {
     pub(crate) caches: Caches,
     pub(crate) uploads: Queue,
     pub(crate) pushes: Queue,
+    pub(crate) browses: Queue,
 }
 
 impl LocalGit {
@@ -26,6 +27,7 @@ impl LocalGit {
         Ok(Self {
             uploads: Queue::new("upload-pack", queues.uploads, queues.uploads_per_caller, wait),
             pushes: Queue::new("receive-pack", queues.pushes, queues.pushes_per_caller, wait),
+            browses: Queue::new("browse", queues.browses, queues.browses_per_caller, wait),
             program,
             caches,
             settings,

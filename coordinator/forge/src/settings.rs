@@ -25,6 +25,11 @@ pub struct GitSettings {
     pub restore_grace_ms: i64,
     /// The largest blob that browsing answers, in bytes.
     pub browse_bytes: u64,
+    /// The longest that one look into a repository may take, in milliseconds.
+    pub browse_deadline_ms: u64,
+    /// Whether the watcher runs. Where it does not, refs that others write into a local copy are
+    /// removed when the copy is next brought up to date, for they would hide what it shows.
+    pub watched: bool,
 }
 
 impl GitSettings {
@@ -40,6 +45,8 @@ impl GitSettings {
             upload_grace_ms: 6 * 60 * 60 * 1000,
             restore_grace_ms: 30 * 24 * 60 * 60 * 1000,
             browse_bytes: 10 * 1024 * 1024,
+            browse_deadline_ms: 10_000,
+            watched: false,
         }
     }
 }
@@ -82,6 +89,10 @@ pub struct QueueSettings {
     pub pushes: usize,
     /// Pushes of one caller.
     pub pushes_per_caller: usize,
+    /// Looks into repositories in all.
+    pub browses: usize,
+    /// Looks into repositories of one caller.
+    pub browses_per_caller: usize,
     /// How long a request waits for its turn, in milliseconds.
     pub wait_ms: u64,
 }
@@ -93,6 +104,8 @@ impl Default for QueueSettings {
             uploads_per_caller: 32,
             pushes: 16,
             pushes_per_caller: 8,
+            browses: 64,
+            browses_per_caller: 16,
             wait_ms: 60_000,
         }
     }

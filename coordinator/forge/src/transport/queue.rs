@@ -2,7 +2,7 @@
 
 use crate::Error;
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -21,11 +21,22 @@ enum Share {
 impl Share {
     fn of(caller: &Caller) -> Self {
         match caller.who {
-            Who::Anonymous => Self::Address(caller.address),
+            Who::Anonymous => Self::Address(caller.address.map(household)),
             Who::Account { id, .. } => Self::Account(id),
             Who::DeployKey { id, .. } => Self::DeployKey(id),
             Who::System => Self::System,
         }
+    }
+}
+
+/// The address that stands for all that one household has: of IPv6, the first 64 bits.
+fn household(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = address.to_bits() & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from_bits(network))
+        }
+        address => address,
     }
 }
 
@@ -95,6 +106,15 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_household_has_one_share() {
+        let share = |text: &str| household(text.parse().expect("an address"));
+        assert_eq!(share("2001:db8:1:2:3::4"), share("2001:db8:1:2:ffff::1"));
+        assert_ne!(share("2001:db8:1:2::1"), share("2001:db8:1:3::1"));
+        assert_eq!(share("::ffff:192.0.2.1"), share("192.0.2.1"));
+        assert_ne!(share("192.0.2.1"), share("192.0.2.2"));
+    }
 
     fn from(last: u8) -> Caller {
         Caller::anonymous(Some(IpAddr::from([127, 0, 0, last])), "test")

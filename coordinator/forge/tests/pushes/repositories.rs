@@ -371,7 +371,7 @@ async fn adopting_a_folder_twice_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_others_write_into_a_copy_comes_in_or_goes() {
     in_both_houses(
-        |_| {},
+        |settings| settings.watched = true,
         async |house| {
             let ada = house.account("ada").await;
             let id = house.repository(&ada, "engine", true).await.id;
@@ -472,7 +472,31 @@ async fn browsing_sees_what_was_pushed() {
                 .await
                 .unwrap();
             assert_eq!(history.len(), 2);
+            let far = browse::commits(forge, permit().await, "main", 1_000_000_000, 10).await;
+            assert!(matches!(far, Err(Error::Invalid { .. })));
             assert_eq!(browse::refs(forge, permit().await).await.unwrap().len(), 1);
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_watcher_nothing_hides_what_is_here() {
+    in_both_houses(
+        |_| {},
+        async |house| {
+            let ada = house.account("ada").await;
+            let id = house.repository(&ada, "engine", true).await.id;
+            let address = format!("{}/ada/engine", house.door(&ada).await);
+            let work = house.home.small_repository("work").unwrap();
+            house.git(&work, &["push", "-q", &address, "main"]);
+            let first = house.git(&work, &["rev-parse", "HEAD"]);
+            let second = house.home.commit(&work, "more", "more\n", "More").unwrap();
+            house.git(&house.cache(id), &["update-ref", "refs/heads/main", &first]);
+            std::fs::write(house.cache(id).join("refs/heads/main"), format!("{first}\n")).unwrap();
+            house.git(&work, &["push", "-q", &address, "main"]);
+            let copy = house.clone_of(&address, "copy");
+            assert_eq!(house.git(&copy, &["rev-parse", "main"]), second);
         },
     )
     .await;
