@@ -9,6 +9,9 @@ use plue_store::refs::{self, RefRow};
 use plue_store::repositories::{self, ChangeRow, Listing, NewRepositoryRow, Order, PushedRow, Viewer};
 use plue_store::testing::on_both_engines;
 use plue_store::{Store, StoreError, Tx, collaborators, query};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// Runs one transaction; the block may use `?` on store errors.
 macro_rules! tx {
@@ -391,6 +394,68 @@ async fn jobs_of_one_key_are_one_job_and_run_again_when_asked_again() {
         tx!(&store, |tx| jobs::complete(tx, last, "w1").await?).unwrap();
         let mut conn = store.read().await.unwrap();
         assert!(jobs::all(&mut conn).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+/// Ten thousand uploads whose lease is about to end, each made live by a push while the sweeper
+/// comes by: whichever is second finds that it is, and what a push was told stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_and_the_sweeper_never_both_win() {
+    const ROUNDS: i64 = 10_000;
+    on_both_engines(async |store| {
+        let packs: Vec<PackRow> = (0..ROUNDS)
+            .map(|n| PackRow {
+                id: format!("P{n:05}"),
+                repository_id: 1,
+                checksum: "c".repeat(40),
+                size_bytes: 1,
+                object_count: 1,
+            })
+            .collect();
+        let all = &packs;
+        tx!(&store, |tx| {
+            for (n, pack) in (0..).zip(all) {
+                packs::insert_uploading(tx, pack, n, 0).await?;
+            }
+        })
+        .unwrap();
+        // The sweeper's clock is a little ahead of the upload that the pushes are at.
+        let at = Arc::new(AtomicI64::new(0));
+        let sweeping = tokio::spawn({
+            let (store, at) = (store.clone(), at.clone());
+            async move {
+                let mut swept = HashSet::new();
+                while at.load(Ordering::Relaxed) < ROUNDS {
+                    let now_ms = at.load(Ordering::Relaxed) + 4;
+                    tx!(&store, |tx| packs::abandon_expired(tx, now_ms).await?).unwrap();
+                    let dead = packs::dead(&mut store.read().await.unwrap(), 100).await.unwrap();
+                    for pack in dead {
+                        let id = pack.id.as_str();
+                        tx!(&store, |tx| packs::forget(tx, id).await?).unwrap();
+                        swept.insert(pack.id);
+                    }
+                }
+                swept
+            }
+        });
+        let mut live = HashSet::new();
+        for pack in &packs {
+            let id = &PackId(pack.id.clone());
+            if tx!(&store, |tx| packs::set_live(tx, id).await?).unwrap() {
+                live.insert(pack.id.clone());
+            }
+            at.fetch_add(1, Ordering::Relaxed);
+        }
+        let swept = sweeping.await.unwrap();
+        eprintln!("{} live, {} swept", live.len(), swept.len());
+        assert!(live.is_disjoint(&swept), "nothing acknowledged was removed");
+        assert!(!live.is_empty() && !swept.is_empty(), "both were at work");
+        let found = packs::live(&mut store.read().await.unwrap(), RepoId(1))
+            .await
+            .unwrap();
+        let found: HashSet<String> = found.into_iter().map(|pack| pack.id).collect();
+        assert_eq!(found, live);
     })
     .await;
 }
