@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::future::Future;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -172,13 +172,19 @@ async fn converse(mut stream: UnixStream, command: &Command) -> io::Result<Reply
 /// Opens the socket of a data folder, for this user alone. One that an earlier process left is
 /// replaced.
 pub fn listen(data_dir: &Path) -> io::Result<UnixListener> {
-    let path = data_dir.join(SOCKET);
-    match std::fs::remove_file(&path) {
+    // Made in a folder that nobody else can enter, the socket is never open to anybody else, not
+    // even between its making and its permissions.
+    let making = data_dir.join("admin.new");
+    match std::fs::remove_dir_all(&making) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = UnixListener::bind(&path)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    std::fs::DirBuilder::new().mode(0o700).create(&making)?;
+    let new = making.join(SOCKET);
+    let listener = UnixListener::bind(&new)?;
+    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600))?;
+    std::fs::rename(&new, data_dir.join(SOCKET))?;
+    std::fs::remove_dir(&making)?;
     Ok(listener)
 }
 

@@ -129,7 +129,7 @@ fn file(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> AppError {
 }
 
 /// Makes the data folder, for this user alone, and holds it against a second server.
-fn hold(data_dir: &Path) -> Result<(PathBuf, File), AppError> {
+pub fn hold(data_dir: &Path) -> Result<(PathBuf, File), AppError> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -202,6 +202,7 @@ fn millis(duration: Duration) -> u64 {
 }
 
 fn git_settings(git: &config::Git, watched: bool, world: &World) -> GitSettings {
+    let defaults = GitSettings::new(&git.cache_dir);
     GitSettings {
         limits: PushLimits {
             pack_bytes: git.max_pack_bytes,
@@ -222,7 +223,11 @@ fn git_settings(git: &config::Git, watched: bool, world: &World) -> GitSettings 
         pack_cache_bytes: git.pack_cache_bytes,
         deadline_ms: millis(git.deadline),
         watched,
-        ..GitSettings::new(&git.cache_dir)
+        // An upload that is still going on must never look like one that was left behind.
+        upload_grace_ms: defaults
+            .upload_grace_ms
+            .max(i64::try_from(millis(git.deadline).saturating_mul(2)).unwrap_or(i64::MAX)),
+        ..defaults
     }
 }
 
@@ -469,7 +474,9 @@ pub async fn serve(
 
 /// What goes on beside the doors, until it is aborted.
 async fn chores(site: Site, door: Door<Native>, watcher_interval: Option<Duration>) {
-    let worker = format!("{}", std::process::id());
+    let mut id = [0; 16];
+    (site.chance)(&mut id);
+    let worker: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
     let watcher = async {
         if let Some(every) = watcher_interval {
             jobs::watch(&site, every).await;

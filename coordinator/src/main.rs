@@ -175,6 +175,11 @@ fn say_ready(ready: &Ready, json: bool) {
 }
 
 async fn database(config: Config, command: DbCommand) -> anyhow::Result<ExitCode> {
+    // What changes the schema must not do so under a server that runs.
+    let _held = match command {
+        DbCommand::Status => None,
+        DbCommand::Migrate | DbCommand::Reset { .. } => Some(app::hold(&config.data_dir)?),
+    };
     let store = app::store(&config).await?;
     match command {
         DbCommand::Migrate => {

@@ -18,7 +18,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
-use variables::{OF_OTHER_PROGRAMS, Show, VARIABLES, Variable};
+use variables::{INSTEAD, OF_OTHER_PROGRAMS, Show, VARIABLES, Variable};
 
 /// Whether people depend on this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -405,7 +405,10 @@ impl Reader<'_> {
                     || VARIABLES
                         .iter()
                         .any(|v| v.name == name || v.aliases.contains(&name.as_str()));
-                if !known && (name.starts_with("PLUE_") || source.label() == "file") {
+                let instead = INSTEAD.iter().find(|(old, _)| *old == name);
+                if let Some((_, advice)) = instead {
+                    strangers.insert(format!("{name}: no setting here; {advice}"));
+                } else if !known && (name.starts_with("PLUE_") || source.label() == "file") {
                     strangers.insert(format!(
                         "{name}: no setting of this name (in the {}); `plue config --reference` lists all",
                         source.label()

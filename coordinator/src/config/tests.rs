@@ -86,6 +86,13 @@ fn an_unknown_setting_stops_the_start() {
         found,
         ["PLUE_DATADIR: no setting of this name (in the environment); `plue config --reference` lists all"]
     );
+    let mtls = faults(&[("PLUE_MTLS_ENABLED", "true")]);
+    assert_eq!(
+        mtls,
+        [
+            "PLUE_MTLS_ENABLED: no setting here; set PLUE_BRIDGE_SECRET: bridges prove themselves by signed statements"
+        ]
+    );
     let file = source::parse_file("PROT=1").unwrap();
     let ConfigError(found) = Config::read(&Layers(vec![&file])).unwrap_err();
     assert_eq!(

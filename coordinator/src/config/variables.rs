@@ -77,6 +77,22 @@ pub const OF_OTHER_PROGRAMS: &[&str] = &[
     "PLUE_FAILPOINTS",
 ];
 
+/// Variables that an operator may know from elsewhere, and what to set in their place.
+pub const INSTEAD: &[(&str, &str)] = &[
+    (
+        "PLUE_INTERNAL_API_TOKEN",
+        "set EDGE_SECRET for the edge and PLUE_BRIDGE_SECRET for SSH bridges: each signs what it says",
+    ),
+    (
+        "PLUE_MTLS_ENABLED",
+        "set PLUE_BRIDGE_SECRET: bridges prove themselves by signed statements",
+    ),
+    (
+        "PLUE_MTLS_CA_PATH",
+        "set PLUE_BRIDGE_SECRET: bridges prove themselves by signed statements",
+    ),
+];
+
 /// Every setting of the coordinator, in the order of the reference.
 pub const VARIABLES: &[Variable] = &[
     plain(

@@ -299,15 +299,19 @@ pub async fn refresh(
     session_of(&caller)?;
     let over = || Failure::new(Code::Unauthenticated, "This session is over. Sign in again.");
     let old = session_cookie(&headers).ok_or_else(over)?;
-    let new = sessions::rotate(&site.forge, &old, site.now_ms())
-        .await?
-        .ok_or_else(over)?;
-    let cookie = cookie::session(&new, lifetime_s(), site.addresses.secure());
+    let new = sessions::rotate(&site.forge, &old, site.now_ms()).await?;
     let answer = Refreshed {
         message: "Session renewed",
         expires_at: moment::text(site.now_ms() + sessions::LIFETIME_MS),
     };
-    Ok(([(SET_COOKIE, cookie)], axum::Json(answer)).into_response())
+    let mut response = axum::Json(answer).into_response();
+    // None: the session, which the gateway found alive, was renewed just before, by the gateway
+    // itself or by a request beside this one; the new cookie goes out with that.
+    if let Some(new) = new {
+        let cookie = cookie::session(&new, lifetime_s(), site.addresses.secure());
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 /// One session of one's own.

@@ -245,7 +245,8 @@ pub async fn commits(
     .await?;
     // A whole part may have another after it, and be it an empty one.
     let there_is_more = found.len() == count(page.limit);
-    let total = page.offset + page.limit + i64::from(there_is_more);
+    let end = page.offset.saturating_add(page.limit);
+    let total = end.saturating_add(i64::from(there_is_more));
     let person = |person: Signature| PersonView {
         name: person.name,
         email: person.email,

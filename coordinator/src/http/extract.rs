@@ -144,6 +144,34 @@ impl FromRequestParts<Site> for Page {
     }
 }
 
+/// A list of which everything is answered where no part is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Everything.
+    All,
+    /// This part.
+    Page(Page),
+}
+
+impl FromRequestParts<Site> for Part {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Failure> {
+        let Query(query) = Query::<PageQuery>::from_request_parts(parts, site).await?;
+        let PageQuery {
+            limit: None,
+            offset: None,
+            page: None,
+            per_page: None,
+            cursor: None,
+        } = query
+        else {
+            return Page::read(&query, &site.keys.cursor).map(Self::Page);
+        };
+        Ok(Self::All)
+    }
+}
+
 /// A JSON body, read into `T`.
 pub struct Json<T>(pub T);
 

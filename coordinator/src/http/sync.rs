@@ -1,6 +1,6 @@
 //! The plain list of public repositories, and the adoption of bare ones from a folder.
 
-use super::extract::{Asked, Page};
+use super::extract::{Asked, MAX_PAGE, Page, Part};
 use super::failure::Failure;
 use super::site::Site;
 use axum::extract::State;
@@ -27,30 +27,46 @@ pub struct PlainList {
     repositories: Vec<PlainRepository>,
 }
 
-/// Lists public repositories.
+/// Lists public repositories: all of them, or the part that is asked for.
 #[utoipa::path(get, path = "/repos", tag = "repositories",
     params(("limit" = Option<i64>, Query), ("offset" = Option<i64>, Query)), responses((status = 200, body = PlainList)))]
 pub async fn list(
     State(site): State<Site>,
     Asked(caller): Asked,
-    page: Page,
+    page: Part,
 ) -> Result<axum::Json<PlainList>, Failure> {
     let anybody = Caller::anonymous(caller.address, caller.request_id);
-    let query = repositories::Query {
-        public_only: true,
-        limit: page.limit,
-        offset: page.offset,
-        ..repositories::Query::default()
+    let mut found = Vec::new();
+    let mut part = match page {
+        Part::All => Page {
+            limit: MAX_PAGE,
+            offset: 0,
+        },
+        Part::Page(page) => page,
     };
-    let found = repositories::list(&site.forge, &anybody, query, site.now_ms()).await?;
+    let count = loop {
+        let query = repositories::Query {
+            public_only: true,
+            limit: part.limit,
+            offset: part.offset,
+            ..repositories::Query::default()
+        };
+        let listed = repositories::list(&site.forge, &anybody, query, site.now_ms()).await?;
+        let ended = listed.items.is_empty() || part.offset.saturating_add(part.limit) >= listed.total;
+        found.extend(listed.items);
+        part.offset = part.offset.saturating_add(part.limit);
+        if ended || matches!(page, Part::Page(_)) {
+            break listed.total;
+        }
+    };
     let view = |repository: repositories::Repository| PlainRepository {
         url: format!("/{}.wit", repository.path()),
         owner: repository.owner.to_string(),
         name: repository.name.to_string(),
     };
     Ok(axum::Json(PlainList {
-        count: found.total,
-        repositories: found.items.into_iter().map(view).collect(),
+        count,
+        repositories: found.into_iter().map(view).collect(),
     }))
 }
 

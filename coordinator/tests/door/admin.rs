@@ -2,6 +2,7 @@
 
 use super::world::World;
 use plue_coordinator::admin::{self, AdminError, Command, Reply};
+use plue_coordinator::app::{self, AppError};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 
@@ -109,4 +110,16 @@ async fn the_socket_makes_what_is_asked() {
         world.get("/api/ada/engine", Some(secret)).await.status.as_u16(),
         200
     );
+}
+
+#[tokio::test]
+async fn a_data_folder_has_one_server_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let data_dir = dir.path().join("data");
+    let held = app::hold(&data_dir).unwrap();
+    let mode = std::fs::metadata(&data_dir).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    assert!(matches!(app::hold(&data_dir), Err(AppError::InUse(_))));
+    drop(held);
+    app::hold(&data_dir).unwrap();
 }

@@ -342,3 +342,23 @@ async fn lists_are_read_in_parts() {
     }
     assert_eq!(names, ["a", "b", "c"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plain_list_is_whole_unless_a_part_is_asked_for() {
+    let world = World::new().await;
+    world.account("ada", false).await;
+    let token = world.token("ada", "repo,user").await;
+    for number in 0..101 {
+        let body = json!({ "name": format!("r{number}") });
+        world.ask("POST", "/api/repos", Some(&token), Some(body)).await;
+    }
+    for (query, listed) in [("", 101), ("?limit=2", 2), ("?limit=100&offset=100", 1)] {
+        let list = world.get(&format!("/repos{query}"), None).await.json();
+        assert_eq!(list["count"], 101);
+        assert_eq!(list["repositories"].as_array().unwrap().len(), listed, "{query}");
+    }
+    let end = world.get("/api/ada/r1?offset=9223372036854775807", None).await;
+    assert_eq!(end.status.as_u16(), 200);
+    let far = world.get("/api/repos?offset=9223372036854775807", None).await;
+    assert_eq!(far.json()["repositories"], json!([]));
+}

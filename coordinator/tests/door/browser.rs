@@ -191,3 +191,29 @@ async fn signing_out_ends_the_session_and_its_short_token() {
         401
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_due_is_renewed_once_and_refreshing_says_so() {
+    let world = World::new().await;
+    world.account("ada", false).await;
+    let browser = Browser::sign_in(&world).await;
+    let tomorrow = world.door_at(|| now_ms() + 25 * 3_600_000);
+    let refresh = |cookie: &str| {
+        Request::post("/api/auth/refresh")
+            .header("host", "plue.test")
+            .header("origin", ORIGIN)
+            .header("cookie", cookie)
+            .header("x-csrf-token", &browser.csrf)
+            .body(Body::empty())
+            .unwrap()
+    };
+    // The second still bears the old secret, which holds for a while.
+    for renewed in [true, false] {
+        let answer = tomorrow.answer(refresh(&browser.cookie), None).await;
+        assert_eq!(answer.status().as_u16(), 200, "{answer:?}");
+        assert_eq!(answer.headers().contains_key("set-cookie"), renewed, "{answer:?}");
+    }
+    let fresh = Browser::sign_in(&world).await;
+    let answer = tomorrow.answer(refresh(&fresh.cookie), None).await;
+    assert_eq!(answer.status().as_u16(), 403, "the CSRF token of another session");
+}

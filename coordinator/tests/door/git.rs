@@ -122,3 +122,45 @@ async fn a_former_name_leads_to_the_repository() {
     let listed = world.git(&[], &["ls-remote", &url, "refs/heads/main"]).await;
     assert!(listed.starts_with(&commit), "{listed}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stops_a_push_after_its_refs_were_told_is_said_in_gits_own_packets() {
+    let world = World::new().await;
+    world.account("ada", false).await;
+    let token = world.token("ada", "repo,user").await;
+    world.repository(&token, "done", false).await;
+    let archived = world
+        .ask(
+            "PATCH",
+            "/api/ada/done",
+            Some(&token),
+            Some(json!({ "archived": true })),
+        )
+        .await;
+    assert_eq!(archived.status.as_u16(), 200, "{archived:?}");
+    let request = Request::post("/ada/done/git-receive-pack")
+        .header("host", "plue.test")
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", "application/x-git-receive-pack-request");
+    let answer = world.send(request.body(Body::from("0000")).unwrap()).await;
+    assert_eq!(answer.status.as_u16(), 200);
+    assert_eq!(
+        answer.header("content-type"),
+        "application/x-git-receive-pack-result"
+    );
+    let (head, words) = answer.text.split_at(4);
+    assert_eq!(usize::from_str_radix(head, 16).unwrap(), answer.text.len());
+    assert!(
+        words.starts_with('\u{3}') && words.contains("archived"),
+        "{words:?}"
+    );
+
+    let work = world.dir.path().join("work-done");
+    let url = format!("http://ada:{token}@{}/ada/done.git", world.address);
+    let pushed = world
+        .git_command()
+        .args(["-C", work.to_str().unwrap(), "push", &url, "main:b"])
+        .output();
+    let said = String::from_utf8_lossy(&pushed.await.unwrap().stderr).into_owned();
+    assert!(said.contains("archived"), "{said}");
+}

@@ -48,6 +48,7 @@ pub struct World {
     pub dir: TempDir,
     pub site: Site,
     pub door: Door<Native>,
+    config: Config,
     /// Where the door answers over a socket.
     pub address: String,
     _server: AbortOnDropHandle<std::io::Result<()>>,
@@ -127,9 +128,26 @@ impl World {
             dir,
             site,
             door,
+            config,
             address,
             _server: AbortOnDropHandle::new(server),
         }
+    }
+
+    /// A door before the same forge, whose clock is another.
+    pub fn door_at(&self, clock: fn() -> i64) -> Door<Native> {
+        let outside = Outside {
+            clock,
+            chance: fill,
+            path: std::env::var_os("PATH").unwrap(),
+            program: None,
+        };
+        let figures = metrics_exporter_prometheus::PrometheusBuilder::new()
+            .build_recorder()
+            .handle();
+        let (forge, addresses) = (self.site.forge.clone(), self.site.addresses.clone());
+        let built = app::door(&self.config, &secrets(), &outside, forge, addresses, figures);
+        built.unwrap().1
     }
 
     pub fn data_dir(&self) -> PathBuf {

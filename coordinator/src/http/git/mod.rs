@@ -1,6 +1,8 @@
 //! Git over HTTP: bytes in both directions between a client and [`plue_forge::transport`]. What
 //! the bytes mean is not looked at here.
 
+mod last_words;
+
 use super::body::BodyError;
 use super::extract::{Asked, Path, Query, is_media_type};
 use super::failure::Failure;
@@ -13,7 +15,8 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, EXPIRES, PRAGMA};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use plue_contract::{Caller, Code, Who};
+use last_words::Follow;
+use plue_contract::{Caller, Code, Problem, Who};
 use plue_forge::transport::{self, Exchange, GitRequest, Mode, Protocol, Service};
 use serde::Deserialize;
 use std::io;
@@ -62,7 +65,7 @@ pub async fn info_refs(
         Service::ReceivePack => "application/x-git-receive-pack-advertisement",
         _ => "application/x-git-upload-pack-advertisement",
     };
-    Ok(streamed(exchange, tokio::io::empty(), media_type))
+    Ok(streamed(exchange, tokio::io::empty(), media_type, false))
 }
 
 /// Answers a fetch.
@@ -119,13 +122,36 @@ async fn rpc(
             ));
         }
     };
-    let exchange = open(&site, caller, &path, service, Mode::Rpc, &parts.headers).await?;
+    let banded = service == Service::ReceivePack;
+    let exchange = match open(&site, caller, &path, service, Mode::Rpc, &parts.headers).await {
+        Ok(exchange) => exchange,
+        // Of an answer to a POST, git prints nothing but packets; the statuses that it acts upon
+        // are those that ask for credentials or say that there is nothing.
+        Err(Failure(problem)) if is_for_the_terminal(problem.code) => {
+            let words = last_words::packet(banded, &problem.detail);
+            return Ok(answered_with(answered, Body::from(words)));
+        }
+        Err(failure) => return Err(failure),
+    };
     let input = StreamReader::new(body.into_data_stream().map_err(broken));
     Ok(if compressed {
-        streamed(exchange, Inflated::new(input), answered)
+        streamed(exchange, Inflated::new(input), answered, banded)
     } else {
-        streamed(exchange, input, answered)
+        streamed(exchange, input, answered, banded)
     })
+}
+
+const fn is_for_the_terminal(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Conflict
+            | Code::InsufficientStorage
+            | Code::Internal
+            | Code::Locked
+            | Code::TooLarge
+            | Code::Unavailable
+            | Code::Unprocessable
+    )
 }
 
 /// Says of a body that ended early why it did.
@@ -171,11 +197,13 @@ fn protocol(headers: &HeaderMap) -> Protocol {
 }
 
 /// Runs an exchange and answers what it writes, as it writes it. The exchange ends when the client
-/// goes away; when it fails, the answer breaks off, so that no client takes a part for the whole.
+/// goes away; when it fails, the last packet says why, or the answer breaks off, so that no client
+/// takes a part for the whole. `banded` says whether packets have bands from the first on.
 fn streamed(
     exchange: Exchange,
     input: impl AsyncRead + Send + Unpin + 'static,
     media_type: &'static str,
+    banded: bool,
 ) -> Response {
     let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
     let running = tokio::spawn({
@@ -185,7 +213,12 @@ fn streamed(
     let answer = Answer {
         bytes: ReaderStream::with_capacity(theirs, PIECE_BYTES),
         running: Some(AbortOnDropHandle::new(running)),
+        follow: Follow::new(banded),
     };
+    answered_with(media_type, Body::from_stream(answer))
+}
+
+fn answered_with(media_type: &'static str, body: Body) -> Response {
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(media_type)),
         (
@@ -195,7 +228,7 @@ fn streamed(
         (EXPIRES, HeaderValue::from_static("Fri, 01 Jan 1980 00:00:00 GMT")),
         (PRAGMA, HeaderValue::from_static("no-cache")),
     ];
-    (StatusCode::OK, headers, Body::from_stream(answer)).into_response()
+    (StatusCode::OK, headers, body).into_response()
 }
 
 type Run = AbortOnDropHandle<Result<transport::Outcome, plue_forge::Error>>;
@@ -204,6 +237,7 @@ type Run = AbortOnDropHandle<Result<transport::Outcome, plue_forge::Error>>;
 struct Answer<R> {
     bytes: ReaderStream<R>,
     running: Option<Run>,
+    follow: Follow,
 }
 
 impl<R: AsyncRead + Unpin> Stream for Answer<R> {
@@ -211,6 +245,9 @@ impl<R: AsyncRead + Unpin> Stream for Answer<R> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         if let Some(piece) = ready!(self.bytes.poll_next_unpin(cx)) {
+            if let Ok(piece) = &piece {
+                self.follow.see(piece);
+            }
             return Poll::Ready(Some(piece));
         }
         let Some(running) = self.running.as_mut() else {
@@ -218,13 +255,14 @@ impl<R: AsyncRead + Unpin> Stream for Answer<R> {
         };
         let ended = ready!(std::future::Future::poll(Pin::new(running), cx));
         self.running = None;
-        let error = match ended {
+        let (problem, error) = match ended {
             Ok(Ok(_)) => return Poll::Ready(None),
-            Ok(Err(error)) => io::Error::other(error),
-            Err(error) => io::Error::other(error),
+            Ok(Err(error)) => (Problem::from(&error), io::Error::other(error)),
+            Err(error) => (Problem::internal(), io::Error::other(error)),
         };
-        tracing::warn!(%error, "a git exchange broke off");
-        Poll::Ready(Some(Err(error)))
+        tracing::warn!(%error, "a git exchange failed");
+        let said = self.follow.end(&problem.detail);
+        Poll::Ready(Some(said.ok_or(error)))
     }
 }
 
