@@ -7,6 +7,7 @@ use crate::http::repositories::RepositoryView;
 use crate::http::site::Site;
 use crate::http::ssh_keys::SshKeyView;
 use crate::http::tokens::{TokenView, repository_ids};
+use crate::telemetry::OpenSocket;
 use plue_contract::{AccountName, Caller, Code, Problem, RepoId, RepoPath, Scopes};
 use plue_forge::access::accounts::administer;
 use plue_forge::access::repositories::create_under;
@@ -200,6 +201,7 @@ pub async fn serve(listener: UnixListener, site: Site, shutdown: impl Future<Out
             Ok((stream, _)) => {
                 let site = site.clone();
                 tokio::spawn(async move {
+                    let _open = OpenSocket::of("admin");
                     if let Err(error) = answer(stream, &site).await {
                         tracing::warn!(%error, "an administration command broke off");
                     }

@@ -55,6 +55,10 @@ pub async fn count(site: &Site) {
             Ok(active) => metrics::gauge!("plue_sessions_active").set(active as f64),
             Err(error) => tracing::warn!(%error, "sessions could not be counted"),
         }
+        match jobs::count_waiting(&site.forge).await {
+            Ok(waiting) => metrics::gauge!("plue_jobs_waiting").set(waiting as f64),
+            Err(error) => tracing::warn!(%error, "jobs could not be counted"),
+        }
         let pool = health::pool(&site.forge);
         metrics::gauge!("plue_database_connections", "state" => "open").set(f64::from(pool.open));
         metrics::gauge!("plue_database_connections", "state" => "idle").set(f64::from(pool.idle));

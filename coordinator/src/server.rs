@@ -3,6 +3,7 @@
 
 mod places;
 
+use crate::telemetry::OpenSocket;
 use bytes::{Buf, Bytes};
 use http::{Request, Response};
 use http_body::Body;
@@ -133,12 +134,10 @@ where
         };
         tokio::spawn(async move {
             let _places = (place, own_place);
-            let gauge = metrics::gauge!("plue_sockets", "kind" => "http");
-            gauge.increment(1);
+            let _open = OpenSocket::of("http");
             if let Err(error) = connection(stream, peer, terms, answer, watcher, stopping).await {
                 tracing::debug!(%error, %peer, "a connection ended early");
             }
-            gauge.decrement(1);
         });
     }
     drop(listener);

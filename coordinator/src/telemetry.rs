@@ -47,6 +47,24 @@ pub fn log(settings: &Telemetry) -> Result<(), TelemetryError> {
     begun.map_err(|e| TelemetryError::Filter(e.to_string()))
 }
 
+/// One socket that is open, as long as this lives.
+pub struct OpenSocket(metrics::Gauge);
+
+impl OpenSocket {
+    /// Counts one more socket of a kind.
+    pub fn of(kind: &'static str) -> Self {
+        let open = metrics::gauge!("plue_sockets", "kind" => kind);
+        open.increment(1);
+        Self(open)
+    }
+}
+
+impl Drop for OpenSocket {
+    fn drop(&mut self) {
+        self.0.decrement(1);
+    }
+}
+
 /// Begins to collect figures for the whole process. Once a process.
 pub fn collect() -> Result<PrometheusHandle, TelemetryError> {
     let wrong = |e: &dyn std::fmt::Display| TelemetryError::Metrics(e.to_string());
@@ -83,12 +101,13 @@ fn describe() {
     histogram!("plue_sql_seconds", "Time of a statement, by its name.");
     gauge!("plue_ssh_connections", "Open SSH connections.");
     counter!("plue_jobs_total", "Jobs that ran, by kind and result.");
+    gauge!("plue_jobs_waiting", "Jobs that are asked for and not done.");
     counter!(
         "plue_git_operations_total",
-        "Git operations, by service and result."
+        "Git operations, by service, door and result."
     );
     counter!(
         "plue_git_bytes_total",
-        "Bytes of git operations, by service and direction."
+        "Bytes of git operations, by service, door and direction."
     );
 }

@@ -78,7 +78,14 @@ pub(crate) struct Socket<S> {
 
 impl<S> Socket<S> {
     pub(crate) fn new(stream: S, valve: std::sync::Arc<Valve>) -> Self {
+        metrics::gauge!("plue_sockets", "kind" => "ssh").increment(1);
         Self { stream, valve }
+    }
+}
+
+impl<S> Drop for Socket<S> {
+    fn drop(&mut self) {
+        metrics::gauge!("plue_sockets", "kind" => "ssh").decrement(1);
     }
 }
 

@@ -8,6 +8,7 @@ use plue_contract::RepoId;
 use plue_store::Tx;
 use plue_store::jobs::{self as rows, JobRow, NewJobRow};
 use serde::{Deserialize, Serialize};
+use tracing::Instrument;
 
 /// How long a worker may hold a job before another one takes it, in milliseconds.
 const LEASE_MS: i64 = 30 * 60 * 1000;
@@ -138,13 +139,34 @@ pub async fn run_due(forge: &Forge, worker: &str, now_ms: i64) -> Result<usize, 
     let clock = crate::clock::Clock::set(now_ms);
     let mut done = 0;
     while let Some(row) = claim(forge, worker, clock.now_ms()).await? {
-        let outcome = run_one(forge, &row, clock.now_ms()).await;
-        let result = if outcome.is_ok() { "ok" } else { "failed" };
-        metrics::counter!("plue_jobs_total", "kind" => row.kind.clone(), "result" => result).increment(1);
-        end(forge, &row, worker, outcome, clock.now_ms()).await?;
+        let span = tracing::info_span!(
+            "job",
+            request_id = row.request_id,
+            kind = row.kind,
+            id = row.id,
+            attempts = row.attempts
+        );
+        let running = async {
+            let begun_ms = clock.now_ms();
+            let outcome = run_one(forge, &row, begun_ms).await;
+            let result = if outcome.is_ok() { "ok" } else { "failed" };
+            metrics::counter!("plue_jobs_total", "kind" => row.kind.clone(), "result" => result).increment(1);
+            let ended_ms = clock.now_ms();
+            match &outcome {
+                Ok(_) => tracing::info!(took_ms = ended_ms - begun_ms, "a job is done"),
+                Err((_, error)) => tracing::warn!(%error, "a job failed and will be tried again"),
+            }
+            end(forge, &row, worker, outcome, ended_ms).await
+        };
+        running.instrument(span).await?;
         done += 1;
     }
     Ok(done)
+}
+
+/// How many jobs are asked for and not done.
+pub async fn count_waiting(forge: &Forge) -> Result<i64, Error> {
+    Ok(rows::count(&mut forge.store().read().await?).await?)
 }
 
 async fn claim(forge: &Forge, worker: &str, now_ms: i64) -> Result<Option<JobRow>, Error> {
@@ -161,12 +183,6 @@ async fn claim(forge: &Forge, worker: &str, now_ms: i64) -> Result<Option<JobRow
 async fn run_one(forge: &Forge, row: &JobRow, now_ms: i64) -> Result<Job, (Option<Job>, Error)> {
     let job: Job = serde_json::from_str(&row.payload)
         .map_err(|error| (None, Error::Internal(format!("a job's payload: {error}"))))?;
-    tracing::debug!(
-        job = row.kind,
-        id = row.id,
-        request_id = row.request_id,
-        "a job begins"
-    );
     match job.run(forge, &row.request_id, now_ms).await {
         Ok(()) => Ok(job),
         Err(error) => Err((Some(job), error)),
@@ -181,10 +197,6 @@ async fn end(
     now_ms: i64,
 ) -> Result<(), Error> {
     let outcome = &outcome;
-    if let Err((_, error)) = outcome {
-        tracing::warn!(job = row.kind, id = row.id, request_id = row.request_id, attempts = row.attempts,
-            %error, "a job failed and will be tried again");
-    }
     forge
         .store()
         .in_tx("jobs.end", |tx| {

@@ -30,10 +30,10 @@ use body::Bounded;
 use bytes::Bytes;
 use failure::Refused;
 use futures_util::FutureExt;
-use http::{Request, Response};
-use plue_contract::Problem;
+use http::{Request, Response, StatusCode};
+use plue_contract::{Code, Problem};
 use plue_gateway::routes::Class;
-use plue_gateway::{Forward, Gateway, Host, Verdict};
+use plue_gateway::{Forward, Gateway, Host, Stopped, Verdict};
 use site::Site;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -88,19 +88,28 @@ impl<H: Host + 'static> Door<H> {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
+        let begun = Instant::now();
         let (parts, body) = request.into_parts();
         match self.inner.gateway.decide(parts, peer).await {
-            Verdict::Reply(reply) => {
-                let class = "refused";
-                count(class, reply.status(), None);
+            Verdict::Reply(mut reply) => {
+                if let Some(stopped) = reply.extensions_mut().remove::<Stopped>() {
+                    let route = stopped.route.map_or("none", |route| route.name);
+                    let span = tracing::info_span!("request", request_id = %stopped.request_id, route);
+                    let answered = Answered {
+                        class: stopped.class_name(),
+                        status: reply.status(),
+                        code: stopped.code,
+                        took: begun.elapsed(),
+                    };
+                    span.in_scope(|| answered.record());
+                }
                 reply.map(Body::from)
             }
-            Verdict::Forward(forward) => self.forward(*forward, Body::new(body)).await,
+            Verdict::Forward(forward) => self.forward(*forward, Body::new(body), begun).await,
         }
     }
 
-    async fn forward(&self, forward: Forward, body: Body) -> Response<Body> {
-        let begun = Instant::now();
+    async fn forward(&self, forward: Forward, body: Body, begun: Instant) -> Response<Body> {
         let Forward {
             parts, matched, plan, ..
         } = forward;
@@ -135,26 +144,45 @@ impl<H: Host + 'static> Door<H> {
         };
         let (mut parts, body) = response.into_parts();
         inner.gateway.finish(plan, &mut parts);
-        let took = begun.elapsed();
-        metrics::histogram!("plue_http_request_seconds", "class" => class).record(took);
-        count(
+        let answered = Answered {
             class,
-            parts.status,
-            refused.as_ref().map(|Refused(problem)| problem),
-        );
-        span.in_scope(|| {
-            let (status, took_ms) = (parts.status.as_u16(), took.as_millis() as u64);
-            tracing::info!(status, took_ms, "answered");
-        });
+            status: parts.status,
+            code: refused.map(|Refused(problem)| problem.code),
+            took: begun.elapsed(),
+        };
+        span.in_scope(|| answered.record());
         Response::from_parts(parts, body)
     }
 }
 
-fn count(class: &'static str, status: http::StatusCode, problem: Option<&Problem>) {
-    metrics::counter!("plue_http_requests_total", "class" => class, "status" => status.as_str().to_owned())
-        .increment(1);
-    if status.is_client_error() || status.is_server_error() {
-        let code = problem.map_or_else(|| status.as_str().to_owned(), |problem| problem.code.slug());
-        metrics::counter!("plue_http_errors_total", "class" => class, "code" => code).increment(1);
+/// What the figures and the log say of an answer, whoever made it.
+struct Answered {
+    class: &'static str,
+    status: StatusCode,
+    /// What was wrong, where the answer is a problem.
+    code: Option<Code>,
+    /// From the request's head to the answer's.
+    took: Duration,
+}
+
+impl Answered {
+    /// Counts the answer and logs it, in the span of its request.
+    fn record(self) {
+        let Self {
+            class,
+            status,
+            code,
+            took,
+        } = self;
+        let code = code.map(Code::slug);
+        let (number, took_ms) = (status.as_u16(), took.as_millis() as u64);
+        tracing::info!(class, status = number, code, took_ms, "answered");
+        metrics::histogram!("plue_http_request_seconds", "class" => class).record(took);
+        metrics::counter!("plue_http_requests_total", "class" => class, "status" => status.as_str().to_owned())
+            .increment(1);
+        if status.is_client_error() || status.is_server_error() {
+            let code = code.unwrap_or_else(|| status.as_str().to_owned());
+            metrics::counter!("plue_http_errors_total", "class" => class, "code" => code).increment(1);
+        }
     }
 }

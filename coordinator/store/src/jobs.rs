@@ -173,6 +173,14 @@ pub async fn fail(
     Ok(())
 }
 
+/// How many jobs are asked for and not done, those that run just now among them.
+pub async fn count(conn: &mut Conn) -> Result<i64, StoreError> {
+    let (count,) = query("jobs.count", "SELECT COUNT(*) FROM jobs")
+        .one::<(i64,)>(conn)
+        .await?;
+    Ok(count)
+}
+
 /// The kinds, payloads and last errors of all jobs, in the order in which they are due.
 pub async fn all(conn: &mut Conn) -> Result<Vec<(JobId, String, String, Option<String>)>, StoreError> {
     let rows = query(

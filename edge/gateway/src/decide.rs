@@ -24,10 +24,32 @@ use std::net::IpAddr;
 /// What becomes of a request.
 #[derive(Debug)]
 pub enum Verdict {
-    /// It is answered here; the answer is finished.
+    /// It is answered here; the answer is finished. Its extensions hold [`Stopped`].
     Reply(Response<Vec<u8>>),
     /// It goes on to the forge; the answer must pass through [`Gateway::finish`].
     Forward(Box<Forward>),
+}
+
+/// Where and why a request was answered here: for the host's figures and log.
+#[derive(Clone, Debug)]
+pub struct Stopped {
+    /// The route; none where the path has none.
+    pub route: Option<&'static Route>,
+    /// The request's id.
+    pub request_id: String,
+    /// What is wrong with the request; none for the answer to a preflight.
+    pub code: Option<Code>,
+}
+
+impl Stopped {
+    /// The class's name in metrics, `none` where the path has no route.
+    pub fn class_name(&self) -> &'static str {
+        class_name(self.route)
+    }
+}
+
+pub(crate) fn class_name(route: Option<&Route>) -> &'static str {
+    route.map_or("none", |route| route.class.name())
 }
 
 /// A request that goes on.
@@ -157,9 +179,18 @@ impl<H: Host> Gateway<H> {
     }
 
     fn stop(&self, stop: Stop, plan: Plan, asked: &request::Parts) -> Response<Vec<u8>> {
+        let mut stopped = Stopped {
+            route: plan.route,
+            request_id: plan.request_id.clone(),
+            code: None,
+        };
+        let mut refuse = |problem: &Problem| {
+            stopped.code = Some(problem.code);
+            self.refuse(&plan, problem)
+        };
         let mut response = match stop {
             Stop::Preflight => plan.cors.preflight(&asked.headers),
-            Stop::Problem(problem) => self.refuse(&plan, &problem),
+            Stop::Problem(problem) => refuse(&problem),
             Stop::Methods(verbs) => {
                 let mut names: Vec<_> = verbs.iter().map(|verb| verb.as_str()).collect();
                 if names.contains(&"GET") {
@@ -173,12 +204,13 @@ impl<H: Host> Gateway<H> {
                     response
                 } else {
                     let detail = format!("This address knows {names} only.");
-                    self.refuse(&plan, &Problem::new(Code::MethodNotAllowed, detail))
+                    refuse(&Problem::new(Code::MethodNotAllowed, detail))
                 };
                 refusal::allow(&mut response, &names);
                 response
             }
         };
+        response.extensions_mut().insert(stopped);
         if asked.method == Method::HEAD {
             response.body_mut().clear();
         }

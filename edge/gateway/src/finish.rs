@@ -4,6 +4,7 @@
 use crate::config::GatewayConfig;
 use crate::cookie;
 use crate::cors::{Cors, vary};
+use crate::decide::class_name;
 use crate::limits::{Decision, Rate};
 use crate::routes::{Cache, Class, Dialect, Route};
 use http::header::{
@@ -45,7 +46,7 @@ pub struct Plan {
 impl Plan {
     /// The class's name in metrics, `none` where the path has no route.
     pub fn class_name(&self) -> &'static str {
-        self.route.map_or("none", |route| route.class.name())
+        class_name(self.route)
     }
 }
 

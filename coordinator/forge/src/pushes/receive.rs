@@ -19,6 +19,7 @@ use plue_git::wire::receive::{self, Advertisement, ReceiveLimits, ReceiveRequest
 use plue_git::wire::reply::{RefReport, Reply, Report, ReportKind};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tracing::Instrument;
 
 /// What the server calls itself.
 pub(crate) const AGENT: &str = concat!("plue/", env!("CARGO_PKG_VERSION"));
@@ -190,10 +191,11 @@ impl Receive<'_> {
         // In a task of its own: a pusher who hangs up now has sent everything, and a push that is
         // half done should not depend on who is listening.
         let (forge, caller, clock) = (self.forge.clone(), self.caller.clone(), self.clock);
-        let mut accepting = tokio::spawn(async move {
+        let accepting = async move {
             let _slot = slot;
             accept(&forge, &caller, &ground, &quarantine, &proposal, &clock).await
-        });
+        };
+        let mut accepting = tokio::spawn(accepting.in_current_span());
         loop {
             match tokio::time::timeout(KEEP_ALIVE, &mut accepting).await {
                 Ok(Ok(outcome)) => return outcome,

@@ -34,6 +34,16 @@ pub enum Mode {
     Rpc,
 }
 
+impl Mode {
+    /// The door that speaks so, by the name that figures have for it.
+    const fn door(self) -> &'static str {
+        match self {
+            Self::Stateful => "ssh",
+            Self::Advertise | Self::Rpc => "http",
+        }
+    }
+}
+
 /// One git request.
 #[derive(Clone, Debug)]
 pub struct GitRequest {
@@ -143,6 +153,7 @@ impl Exchange {
         W: AsyncWrite + Unpin + Send,
     {
         let service = self.request.service.name();
+        let door = self.request.mode.door();
         let (bytes_in, bytes_out) = (AtomicU64::new(0), AtomicU64::new(0));
         let count = |counter: &AtomicU64, bytes: &[u8]| {
             counter.fetch_add(bytes.len() as u64, Ordering::Relaxed);
@@ -156,10 +167,11 @@ impl Exchange {
             Ok(false) => "refused",
             Err(_) => "failed",
         };
-        metrics::counter!("plue_git_operations_total", "service" => service, "result" => result).increment(1);
-        metrics::counter!("plue_git_bytes_total", "service" => service, "direction" => "in")
+        metrics::counter!("plue_git_operations_total", "service" => service, "door" => door, "result" => result)
+            .increment(1);
+        metrics::counter!("plue_git_bytes_total", "service" => service, "door" => door, "direction" => "in")
             .increment(bytes_in);
-        metrics::counter!("plue_git_bytes_total", "service" => service, "direction" => "out")
+        metrics::counter!("plue_git_bytes_total", "service" => service, "door" => door, "direction" => "out")
             .increment(bytes_out);
         outcome.map(|good| Outcome {
             good,
