@@ -23,6 +23,15 @@ const PAUSES_S: [u64; 5] = [0, 1, 4, 15, 40];
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
+/// Reaches other servers, over TLS where their address says so.
+pub(crate) fn connector() -> io::Result<HttpsConnector<HttpConnector>> {
+    Ok(HttpsConnectorBuilder::new()
+        .with_native_roots()?
+        .https_or_http()
+        .enable_http1()
+        .build())
+}
+
 /// Tells the edge. Cheap to clone.
 #[derive(Clone)]
 pub struct Notifier {
@@ -36,13 +45,8 @@ impl Notifier {
     /// Tells the edge at `url`, under keys that it shares.
     pub fn new(url: &str, keys: Keyring, clock: Clock) -> io::Result<Self> {
         let address = format!("{url}{NOTICE_PATH}").parse().map_err(io::Error::other)?;
-        let connector = HttpsConnectorBuilder::new()
-            .with_native_roots()?
-            .https_or_http()
-            .enable_http1()
-            .build();
         Ok(Self {
-            client: Client::builder(TokioExecutor::new()).build(connector),
+            client: Client::builder(TokioExecutor::new()).build(connector()?),
             address,
             keys,
             clock,

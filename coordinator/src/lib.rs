@@ -16,3 +16,4 @@ pub mod jobs;
 pub mod server;
 pub mod ssh;
 pub mod telemetry;
+pub mod traces;

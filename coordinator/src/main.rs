@@ -87,9 +87,13 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match cli.command {
         Command::Serve(command) => {
-            telemetry::log(&config.telemetry)?;
+            let traces = telemetry::log(&config.telemetry, runtime.handle())?;
             let path = environment.get("PATH").unwrap_or_else(|| PATH.to_owned());
-            runtime.block_on(serve(config, &command, path.into()))?;
+            let served = runtime.block_on(serve(config, &command, path.into()));
+            if let Some(traces) = traces {
+                traces.stop();
+            }
+            served?;
             // A thread that is still busy with somebody's file keeps nobody waiting.
             runtime.shutdown_timeout(std::time::Duration::from_secs(1));
             Ok(ExitCode::SUCCESS)

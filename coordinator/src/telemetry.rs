@@ -1,14 +1,17 @@
-//! What can be watched: logs to standard error, and the figures of `/metrics`.
+//! What can be watched: logs to standard error, traces, and the figures of `/metrics`.
 //!
 //! The rooms record what they do; here it is only collected. The request id stands in the span of
 //! each request, and so in every line that is logged below it.
 
 use crate::config::Telemetry;
+use crate::traces::{self, Traces};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use std::io::IsTerminal;
-use tracing_subscriber::EnvFilter;
+use std::io::{self, IsTerminal};
+use tokio::runtime::Handle;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// The bounds of the histograms' buckets, in seconds: from a look into memory to a large clone.
 const SECONDS: &[f64] = &[
@@ -21,30 +24,49 @@ pub enum TelemetryError {
     /// The filter of what is logged has no meaning.
     #[error("PLUE_LOG: {0}")]
     Filter(String),
+    /// Nothing can be sent to the collector of traces.
+    #[error("OTEL_EXPORTER_OTLP_ENDPOINT: {0}")]
+    Traces(io::Error),
     /// Something else in the process collects already.
     #[error("the collector of figures could not be installed: {0}")]
     Metrics(String),
 }
 
-/// Begins to log as the settings say.
-pub fn log(settings: &Telemetry) -> Result<(), TelemetryError> {
+/// Begins to log as the settings say, and to send traces where they name a collector. Traces are
+/// sent on `runtime`, and are whole only once [`Traces::stop`] has returned.
+pub fn log(settings: &Telemetry, runtime: &Handle) -> Result<Option<Traces>, TelemetryError> {
     let filter = EnvFilter::try_new(&settings.filter).map_err(|e| TelemetryError::Filter(e.to_string()))?;
-    let registry = tracing_subscriber::registry().with(filter);
+    let traces = settings
+        .otlp_endpoint
+        .as_deref()
+        .map(|endpoint| Traces::begin(endpoint, runtime))
+        .transpose()
+        .map_err(TelemetryError::Traces)?;
+    // What is traced does not depend on what is logged.
+    let traced = traces
+        .as_ref()
+        .map(|traces| traces::layer(traces).with_filter(LevelFilter::INFO));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let begun = if settings.json {
-        registry
-            .with(lines.json().flatten_event(true).with_span_list(false))
-            .try_init()
+    let lines = if settings.json {
+        lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .with_filter(filter)
+            .boxed()
     } else {
-        registry
-            .with(
-                lines
-                    .with_ansi(std::io::stderr().is_terminal())
-                    .with_target(false),
-            )
-            .try_init()
+        lines
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_target(false)
+            .with_filter(filter)
+            .boxed()
     };
-    begun.map_err(|e| TelemetryError::Filter(e.to_string()))
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(traced)
+        .try_init()
+        .map_err(|e| TelemetryError::Filter(e.to_string()))?;
+    Ok(traces)
 }
 
 /// One socket that is open, as long as this lives.

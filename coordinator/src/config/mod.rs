@@ -176,6 +176,8 @@ pub struct Telemetry {
     pub filter: String,
     /// Whether it is logged as JSON.
     pub json: bool,
+    /// Where traces are sent.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// Why the settings do not make a configuration. Every fault is named, each with its variable.
@@ -457,6 +459,7 @@ impl Reader<'_> {
                         _ => None,
                     })
                     .unwrap_or_default(),
+                otlp_endpoint: self.optional("OTEL_EXPORTER_OTLP_ENDPOINT", read_address),
             },
             data_dir,
         }

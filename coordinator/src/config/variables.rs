@@ -489,6 +489,12 @@ pub const VARIABLES: &[Variable] = &[
         "What is logged, to standard error.",
     ),
     plain("PLUE_LOG_FORMAT", "text", "text or json", "How it is logged."),
+    plain(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "",
+        "an http or https address",
+        "Where traces are sent, as OTLP over HTTP; none sends none.",
+    ),
 ];
 
 /// The setting of that name.
