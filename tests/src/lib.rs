@@ -13,3 +13,4 @@ pub mod push;
 #[cfg(feature = "s3")]
 pub mod s3;
 pub mod serve;
+pub mod trace;

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::git::{Home, Said};
 use crate::http::Client;
 use crate::process::Server;
+use crate::trace;
 
 /// How long a start may take on a machine that is busy with other tests.
 const STARTING: Duration = Duration::from_secs(60);
@@ -31,6 +32,7 @@ pub struct Plue {
 pub struct Settings {
     folder: tempfile::TempDir,
     environment: Vec<(String, String)>,
+    trace: Option<PathBuf>,
 }
 
 impl Settings {
@@ -41,6 +43,7 @@ impl Settings {
         Ok(Settings {
             folder,
             environment: Vec::new(),
+            trace: None,
         })
     }
 
@@ -57,6 +60,12 @@ impl Settings {
         self
     }
 
+    /// The same with the server's system calls written to a file, which [`crate::trace::read`] reads.
+    pub fn traced(mut self, file: &Path) -> Settings {
+        self.trace = Some(file.to_owned());
+        self
+    }
+
     /// The data folder.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -68,7 +77,10 @@ impl Settings {
     }
 
     fn command(&self) -> anyhow::Result<Command> {
-        let mut command = Command::new(binary("plue")?);
+        Ok(self.in_environment(Command::new(binary("plue")?)))
+    }
+
+    fn in_environment(&self, mut command: Command) -> Command {
         command
             .env_clear()
             .env(
@@ -79,7 +91,7 @@ impl Settings {
             .env("TMPDIR", self.temporary())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path());
-        Ok(command)
+        command
     }
 
     /// Runs a `plue` command that is not the server.
@@ -89,7 +101,14 @@ impl Settings {
 
     /// Starts the server without waiting for it to be ready.
     pub fn spawn(&self) -> anyhow::Result<Server> {
-        let mut command = self.command()?;
+        let mut command = match &self.trace {
+            None => self.command()?,
+            Some(file) => {
+                let mut tracer = trace::command(file);
+                tracer.arg(binary("plue")?);
+                self.in_environment(tracer)
+            }
+        };
         command.args([
             "serve",
             "--json",
