@@ -7,6 +7,7 @@
 
 mod clone;
 mod held;
+mod hidden;
 mod jwt;
 mod limiter;
 mod peers;
@@ -33,6 +34,8 @@ pub enum Verdict {
     AtLeast(f64, f64),
     /// The same with the bar as a ceiling.
     AtMost(f64, f64),
+    /// The comparison alone: a figure to read, with no bar.
+    Told(f64),
     /// Why it could not be measured here.
     Skipped(String),
 }
@@ -66,6 +69,7 @@ impl Verdict {
                 format!("<= {bar}"),
                 if ratio <= bar { "yes" } else { "NO" },
             ),
+            Verdict::Told(ratio) => (format!("{ratio:.3}"), String::new(), ""),
             Verdict::Skipped(why) => (String::new(), why.clone(), "skipped"),
         }
     }
@@ -82,6 +86,7 @@ const BENCHES: &[Bench] = &[
     ("http", clone::over_http),
     ("push", clone::push),
     ("rest", rest::run),
+    ("hidden", hidden::run),
 ];
 
 fn main() -> ExitCode {

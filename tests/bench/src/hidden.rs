@@ -1,0 +1,70 @@
+//! Whether the time of an answer tells a stranger that a private repository exists.
+
+use std::time::Instant;
+
+use anyhow::ensure;
+use plue_gateway::limits::Preset;
+use plue_tests::git::Home;
+use plue_tests::http::Client;
+use plue_tests::serve::Settings;
+
+use crate::{Row, Verdict, median};
+
+/// Requests of each kind; one in two pairs begins with the other kind.
+const ROUNDS: usize = 2000;
+const WARMING: usize = 100;
+
+pub fn run() -> anyhow::Result<Vec<Row>> {
+    let limits: Vec<String> = Preset::ALL
+        .iter()
+        .map(|preset| format!("{}=1000000/60s", preset.name()))
+        .collect();
+    let plue = Settings::new()?.env("PLUE_LIMITS", limits.join(",")).start()?;
+    let token = plue.user("ada", "repo,user")?;
+    let home = Home::new()?;
+    home.remember(plue.http(), "ada", &token)?;
+    let work = home.small_repository("work")?;
+    home.git(&work, &["push", "-q", &plue.url("ada/private-one"), "main"])?;
+    let stranger = plue.client().bearer(&plue.user("ben", "repo,user")?);
+    let rows = vec![
+        compare(
+            "a stranger's info/refs, µs: private beside absent",
+            &plue.client(),
+            |name| format!("/ada/{name}.git/info/refs?service=git-upload-pack"),
+        )?,
+        compare(
+            "another user's API request, µs: private beside absent",
+            &stranger,
+            |name| format!("/api/ada/{name}"),
+        )?,
+    ];
+    plue.stop()?;
+    Ok(rows)
+}
+
+fn compare(what: &str, client: &Client, target: impl Fn(&str) -> String) -> anyhow::Result<Row> {
+    let targets = [target("missing-one"), target("private-one")];
+    let mut took_us = [Vec::new(), Vec::new()];
+    let mut statuses = [0, 0];
+    for round in 0..WARMING + ROUNDS {
+        for side in [round % 2, 1 - round % 2] {
+            let began = Instant::now();
+            statuses[side] = client.get(&targets[side])?.status;
+            if round >= WARMING {
+                took_us[side].push(began.elapsed().as_secs_f64() * 1e6);
+            }
+        }
+        ensure!(
+            statuses[0] == statuses[1] && matches!(statuses[0], 401 | 404),
+            "absent and private answer {statuses:?}"
+        );
+    }
+    let [absent, private] = took_us.map(median);
+    Ok(Row::new(
+        what,
+        "an absent repository",
+        format!("{absent:.0} µs"),
+        format!("{private:.0} µs"),
+        Verdict::Told(private / absent),
+    ))
+}
