@@ -814,24 +814,32 @@ fn a_connection_may_close_at_any_step() {
         pushing.kill().unwrap();
         pushing.wait().unwrap();
     }
-    // One of those may have been quick enough.
-    let _ = s
-        .home
-        .try_git(
-            &s.work,
-            &["push", "-q", &s.plue.url("ada/engine"), ":refs/heads/cut"],
-        )
-        .unwrap();
-    s.home.git(&s.work, &["reset", "-q", "--hard", &s.head]).unwrap();
-    assert_eq!(s.refs(), format!("{0}\tHEAD\n{0}\trefs/heads/main", s.head));
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while files(&s.plue.data())
-        .keys()
-        .any(|name| name.contains("quarantine"))
-    {
-        assert!(Instant::now() < deadline, "{:?}", files(&s.plue.data()).keys());
-        std::thread::sleep(Duration::from_millis(100));
+    let quarantined = || {
+        files(&s.plue.data())
+            .keys()
+            .any(|name| name.contains("quarantine"))
+    };
+    // What had arrived whole may still be on its way in: a push is whole or not there, and goes on
+    // without whoever sent it.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let untouched = format!("{0}\tHEAD\n{0}\trefs/heads/main", s.head);
+    while quarantined() || s.refs() != untouched {
+        assert!(
+            Instant::now() < deadline,
+            "{}\n{:?}",
+            s.refs(),
+            files(&s.plue.data()).keys()
+        );
+        let _ = s
+            .home
+            .try_git(
+                &s.work,
+                &["push", "-q", &s.plue.url("ada/engine"), ":refs/heads/cut"],
+            )
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(200));
     }
+    s.home.git(&s.work, &["reset", "-q", "--hard", &s.head]).unwrap();
     s.plue.stop().unwrap();
 }
 
