@@ -31,10 +31,10 @@ pub enum Command {
 #[derive(Clone, Debug, Default, Args)]
 pub struct Settings {
     /// The folder where everything is kept [env: PLUE_DATA_DIR]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// A file of NAME=value lines [env: PLUE_CONFIG]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
 
