@@ -76,6 +76,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "plue_contract",
         ],
     ),
+    ("coordinator/pages/src", &["plue_pages"]),
     ("ssh-bridge/src", &["plue_ssh_bridge", "plue_contract"]),
     (
         "coordinator/src",
@@ -83,6 +84,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "plue",
             "plue_forge",
             "plue_gateway",
+            "plue_pages",
             "plue_ssh_bridge",
             "plue_contract",
         ],
@@ -146,6 +148,7 @@ fn words_stay_in_their_room() {
         ("gix::", &["coordinator/git/"]),
         ("axum::", &["coordinator/src/"]),
         ("argon2::", &["coordinator/forge/"]),
+        ("maud::", &["coordinator/pages/"]),
         ("Command::new(\"git\")", &["coordinator/git/"]),
     ];
     let mut misplaced = Vec::new();
@@ -188,7 +191,10 @@ fn time_chance_and_environment_come_in_as_arguments() {
     let programs = ["ssh-bridge/src/main.rs", "coordinator/git/src/pack_cache.rs"];
     let mut reading = Vec::new();
     for (folder, _) in ARROWS {
-        let is_pure = matches!(*folder, "contract/src" | "edge/gateway/src");
+        let is_pure = matches!(
+            *folder,
+            "contract/src" | "edge/gateway/src" | "coordinator/pages/src"
+        );
         // Programs and hosts are where they are read.
         if matches!(*folder, "coordinator/src" | "edge/cloudflare/src") {
             continue;

@@ -1,15 +1,14 @@
 //! Signing in and out, and what a signed-in browser asks about itself.
 
 use super::accounts::AccountView;
-use super::extract::{Asked, Form, Json, Path, Query};
+use super::extract::{Asked, Json, Path};
 use super::failure::Failure;
 use super::moment;
-use super::pages;
 use super::site::Site;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::{COOKIE, LOCATION, SET_COOKIE, USER_AGENT};
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
+use http::header::{COOKIE, SET_COOKIE, USER_AGENT};
 use plue_contract::credentials::{SESSION_COOKIE, SessionCookie};
 use plue_contract::{Caller, Code, SessionId, Via, Who};
 use plue_forge::access::accounts::{read_self, write_self};
@@ -51,6 +50,15 @@ pub struct Login {
 }
 
 impl Login {
+    /// What a form says.
+    pub fn new(token: Option<String>, username: Option<String>, password: Option<String>) -> Self {
+        Self {
+            token,
+            username,
+            password,
+        }
+    }
+
     fn sign_in(self) -> Option<SignIn> {
         match self {
             Self {
@@ -66,7 +74,8 @@ impl Login {
     }
 }
 
-async fn open(
+/// Opens a session; none where what was shown does not hold.
+pub async fn open(
     site: &Site,
     caller: &Caller,
     headers: &HeaderMap,
@@ -90,7 +99,8 @@ fn lifetime_s() -> u64 {
     sessions::LIFETIME_MS.unsigned_abs() / 1_000
 }
 
-fn set_cookie(site: &Site, opened: &Opened) -> http::HeaderValue {
+/// The cookie that gives a browser its session.
+pub fn set_cookie(site: &Site, opened: &Opened) -> http::HeaderValue {
     cookie::session(&opened.cookie, lifetime_s(), site.addresses.secure())
 }
 
@@ -129,42 +139,6 @@ pub async fn login(
         expires_at: token.expires_at,
     };
     Ok(([(SET_COOKIE, set_cookie(&site, &opened))], axum::Json(answer)).into_response())
-}
-
-/// What the sign-in page is opened with.
-#[derive(Deserialize)]
-pub struct LoginPage {
-    token: Option<String>,
-}
-
-/// The sign-in page.
-pub async fn login_page(State(site): State<Site>, Query(query): Query<LoginPage>) -> Response {
-    pages::sign_in(&site, query.token.as_deref(), None)
-}
-
-/// Opens a session from the sign-in page.
-pub async fn login_form(
-    State(site): State<Site>,
-    Asked(caller): Asked,
-    headers: HeaderMap,
-    Form(login): Form<Login>,
-) -> Result<Response, Failure> {
-    let by_link = login.token.is_some();
-    let Some(opened) = open(&site, &caller, &headers, login).await? else {
-        let said = if by_link {
-            "This link has been used, or its time is over. An administrator can make a new one."
-        } else {
-            "This name and password do not belong together."
-        };
-        let mut page = pages::sign_in(&site, None, Some(said));
-        *page.status_mut() = StatusCode::UNAUTHORIZED;
-        return Ok(page);
-    };
-    let headers = [
-        (SET_COOKIE, set_cookie(&site, &opened)),
-        (LOCATION, http::HeaderValue::from_static("/")),
-    ];
-    Ok((StatusCode::SEE_OTHER, headers).into_response())
 }
 
 /// A sentence about what was done.

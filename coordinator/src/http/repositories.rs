@@ -183,7 +183,8 @@ pub struct OneRepository {
     repository: RepositoryView,
 }
 
-fn repository_name(field: &'static str, text: &str) -> Result<RepoName, Failure> {
+/// A name for a repository; `field` is what it was sent as.
+pub fn repository_name(field: &'static str, text: &str) -> Result<RepoName, Failure> {
     text.parse()
         .map_err(|error| Failure::invalid(field, format!("{error}.")))
 }

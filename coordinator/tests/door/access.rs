@@ -63,6 +63,19 @@ const CASES: &[Case] = &[
         "username=ada&password=wrong",
         [401; 5],
     ),
+    case("POST /logout", "/logout", [303; 5]),
+    // Who is not known is led to the sign-in page. A token that may only read sees the form.
+    case("GET /new", "/new", [303, 200, 200, 200, 200]),
+    with(
+        "POST /new",
+        "/new",
+        FORM,
+        "name=by-form&visibility=public&object_format=sha1",
+        [401, 403, 303, 303, 303],
+    ),
+    case("GET /assets/{path:rest}", "/assets/ASSET", ALL),
+    case("GET /robots.txt", "/robots.txt", ALL),
+    case("GET /favicon.ico", "/favicon.ico", ALL),
     case("GET /api/openapi.json", "/api/openapi.json", ALL),
     case("GET /api/auth/me", "/api/auth/me", [200, 403, 200, 200, 200]),
     with(
@@ -309,7 +322,8 @@ async fn each_caller_gets_what_is_theirs() {
     let mut wrong = Vec::new();
     for case in CASES {
         let (method, _) = case.route.split_once(' ').unwrap();
-        let path = case.path.replace("COMMIT", &commit);
+        let asset = plue_pages::assets::all()[0].name.as_str();
+        let path = case.path.replace("COMMIT", &commit).replace("ASSET", asset);
         let mut found = Vec::new();
         for caller in &callers {
             let mut request = Request::builder()

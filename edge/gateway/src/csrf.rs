@@ -93,7 +93,7 @@ pub(crate) fn unforged(
         }
         (Csrf::Socket, Some(_)) if site == Site::Ours => Ok(()),
         (Csrf::Socket, Some(_)) => forged(FOREIGN),
-        (Csrf::Origin | Csrf::OriginJson, by_cookie) => {
+        (Csrf::Origin | Csrf::OriginJson | Csrf::Form, by_cookie) => {
             if site == Site::Foreign {
                 return forged(FOREIGN);
             }

@@ -15,7 +15,7 @@ use crate::limits::{BucketKey, Decision, Subject};
 use crate::refusal;
 use crate::routes::{self, Access, Class, Matched, Outcome, Route, Router, State, Verb};
 use crate::validation;
-use http::header::HOST;
+use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, request, response};
 use plue_contract::statement::Statement;
 use plue_contract::{Caller, Code, Problem, Who, headers};
@@ -190,6 +190,10 @@ impl<H: Host> Gateway<H> {
         };
         let mut response = match stop {
             Stop::Preflight => plan.cors.preflight(&asked.headers),
+            Stop::Problem(problem) if sends_to_sign_in(&problem, &plan, asked) => {
+                stopped.code = Some(problem.code);
+                refusal::to_sign_in(target(asked))
+            }
             Stop::Problem(problem) => refuse(&problem),
             Stop::Methods(verbs) => {
                 let mut names: Vec<_> = verbs.iter().map(|verb| verb.as_str()).collect();
@@ -385,6 +389,16 @@ pub(crate) fn on_failing_port(route: &Route) -> OnFailure {
         _ => public_read,
     };
     if reads { OnFailure::Open } else { OnFailure::Closed }
+}
+
+/// Whether a person with a browser asks for a page that needs to know them, and showed nothing:
+/// they are led to where they can sign in, and back from there.
+fn sends_to_sign_in(problem: &Problem, plan: &Plan, asked: &request::Parts) -> bool {
+    problem.code == Code::Unauthenticated
+        && plan
+            .route
+            .is_some_and(|route| route.class == Class::Page && route.method.is_safe())
+        && !asked.headers.contains_key(AUTHORIZATION)
 }
 
 pub(crate) fn allowed(decision: Decision) -> Result<(), Stop> {

@@ -1,10 +1,16 @@
 //! How a refusal looks: one problem, rendered in the dialect that the route's clients read.
 
 use crate::routes::Dialect;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderValue, Response, StatusCode};
 use plue_contract::{Code, Problem};
 use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::sync::LazyLock;
 
 /// Renders a problem. The answer is not finished: [`crate::Gateway::finish`] adds what every
 /// answer bears.
@@ -17,6 +23,9 @@ pub fn render(dialect: Dialect, problem: &Problem, request_id: &str) -> Response
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if dialect == Dialect::Page {
+        headers.insert(CONTENT_SECURITY_POLICY, POLICY.clone());
+    }
     if let Some(seconds) = problem.retry_after_s {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -139,15 +148,68 @@ fn escape(text: &str) -> String {
         })
 }
 
+/// Leads a browser to the sign-in page, which leads back to `target`.
+pub(crate) fn to_sign_in(target: &str) -> Response<Vec<u8>> {
+    let mut location = String::from("/login?to=");
+    for byte in target.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
+                location.push(byte.into());
+            }
+            _ => location.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    let mut response = Response::new(Vec::new());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
+}
+
+/// The look of a refusal, within it: it is needed just when nothing else can be fetched. It is
+/// that of `coordinator/pages`, as far as one page needs it.
+const STYLE: &str = "\
+:root{color-scheme:light dark;--text:light-dark(#1c2025,#e3e6ea);--muted:light-dark(#5a626c,#9aa3ae);\
+--surface:light-dark(#fff,#131519);--raised:light-dark(#f6f7f9,#1b1e23);--border:light-dark(#dfe2e7,#2c3138);\
+--accent:light-dark(#2b5fd0,#8ab0ff)}\
+body{margin:0;background:var(--surface);color:var(--text);font:.875rem/1.25rem system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}\
+header{background:var(--raised);border-bottom:1px solid var(--border)}\
+header a{display:block;max-width:80rem;margin:0 auto;padding:.875rem 1rem;height:1.5rem}\
+svg{width:1.5rem;height:1.5rem;fill:none;stroke:var(--accent);stroke-width:2.5;stroke-linecap:round}\
+circle{fill:var(--accent);stroke:none}\
+main{max-width:36rem;margin:0 auto;padding:4rem 1rem}\
+h1{font-size:1.625rem;line-height:2rem;font-weight:600;letter-spacing:-.015em;margin:0 0 .5rem}\
+p{font-size:1rem;line-height:1.5rem;margin:0 0 1.5rem}.quiet{color:var(--muted);font-size:.75rem}\
+a{color:var(--accent)}main a{display:inline-block;margin-right:1rem;font-size:.875rem}\
+:focus-visible{outline:2px solid var(--accent);outline-offset:2px}";
+
+/// Nothing but that one style sheet, by its hash.
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let hash = STANDARD.encode(Sha256::digest(STYLE));
+    HeaderValue::from_str(&format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    ))
+    .expect("because base64 stands in a header")
+});
+
 fn page(problem: &Problem, request_id: &str) -> Vec<u8> {
     let (status, title) = (problem.code.status(), problem.code.title());
     let (detail, id) = (escape(&problem.detail), escape(request_id));
+    let sign_in = match problem.code {
+        Code::Unauthenticated => "<a href=\"/login\">Sign in</a>",
+        _ => "",
+    };
     format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n\
-         <title>{title} · Plue</title>\n<main>\n<h1>{title}</h1>\n<p>{detail}</p>\n\
-         <p><a href=\"/\">Back to the start</a></p>\n\
-         <p><small>{status} · request {id}</small></p>\n</main>\n</html>\n"
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{title} · Plue</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <header><a href=\"/\" aria-label=\"Start\"><svg viewBox=\"0 0 24 24\" aria-hidden=\"true\">\
+         <path d=\"M7 20V9a5 5 0 1 1 5 5H7\"/><circle cx=\"7\" cy=\"20\" r=\"2\"/></svg></a></header>\n\
+         <main>\n<h1>{title}</h1>\n<p>{detail}</p>\n<p>{sign_in}<a href=\"/\">Back to the start</a>\
+         <a href=\"/explore\">Explore</a></p>\n<p class=\"quiet\">{status} · request {id}</p>\n</main>\n\
+         </body>\n</html>\n"
     )
     .into_bytes()
 }
@@ -235,6 +297,33 @@ mod tests {
         let answer = render(Dialect::Page, &problem, "\"><img>");
         let text = String::from_utf8(answer.into_body()).expect("UTF-8");
         assert!(!text.contains("<script") && !text.contains("<img"), "{text}");
+        let policy = answer_policy();
+        assert!(
+            policy.starts_with("default-src 'none'; style-src 'sha256-"),
+            "{policy}"
+        );
+        assert!(
+            !policy.contains("unsafe") && !policy.contains("script-src"),
+            "{policy}"
+        );
+    }
+
+    fn answer_policy() -> String {
+        let answer = render(Dialect::Page, &Problem::not_found(), "r1");
+        answer.headers()[CONTENT_SECURITY_POLICY]
+            .to_str()
+            .expect("text")
+            .to_owned()
+    }
+
+    #[test]
+    fn the_way_to_the_sign_in_page_leads_back() {
+        let answer = to_sign_in("/-/settings?tab=a&b=\"");
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+        assert_eq!(
+            answer.headers()[LOCATION],
+            "/login?to=/-/settings%3Ftab%3Da%26b%3D%22"
+        );
     }
 
     #[test]

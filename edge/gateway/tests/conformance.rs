@@ -221,7 +221,7 @@ fn every_owed_route_answers_501_in_its_dialect() {
 
 #[test]
 fn every_built_route_refuses_nobody_where_somebody_must_be_known() {
-    use plue_gateway::routes::Access;
+    use plue_gateway::routes::{Access, Class};
     let gateway = Gateway::new(Fake::default(), config(Statements::Neither));
     for route in routes::all().filter(|route| route.state == State::Built) {
         let mut request = Request::builder()
@@ -234,7 +234,12 @@ fn every_built_route_refuses_nobody_where_somebody_must_be_known() {
         let verdict = now(gateway.decide(parts, None));
         match (route.access, verdict) {
             (Access::Known | Access::Admin, Verdict::Reply(answer)) => {
-                assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{}", route.name);
+                let is_page = route.class == Class::Page && route.method.is_safe();
+                let status = match is_page {
+                    true => StatusCode::SEE_OTHER,
+                    false => StatusCode::UNAUTHORIZED,
+                };
+                assert_eq!(answer.status(), status, "{}", route.name);
             }
             (Access::Anyone | Access::Sealed, Verdict::Forward(forward)) => {
                 assert_eq!(forward.matched.route, route, "{}", route.name);

@@ -38,7 +38,7 @@ pub async fn set_password(
             .verify(&name, before.as_deref(), present, now_ms)
             .await?
         {
-            return Err(Error::Forbidden("the present password is another".to_owned()));
+            return Err(Error::invalid("current", "this is not your present password"));
         }
     }
     let hash = &forge.passwords().hash(new, forge.random()).await?;

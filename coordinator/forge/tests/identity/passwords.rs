@@ -55,10 +55,13 @@ async fn a_changed_password_ends_the_old_one_and_other_sessions() {
         let change = async |present: Option<&str>, new: &str| {
             set_password(&house.forge, house.write_self(&here).await, present, new, NOW).await
         };
-        assert!(matches!(change(None, BETTER).await, Err(Error::Forbidden(_))));
+        assert!(matches!(
+            change(None, BETTER).await,
+            Err(Error::Invalid { field: "current", .. })
+        ));
         assert!(matches!(
             change(Some("wrong"), BETTER).await,
-            Err(Error::Forbidden(_))
+            Err(Error::Invalid { field: "current", .. })
         ));
         assert!(matches!(
             change(Some(GOOD), "short").await,

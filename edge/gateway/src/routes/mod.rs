@@ -259,6 +259,9 @@ pub enum Csrf {
     Origin,
     /// The same, and a JSON body, which no form can send.
     OriginJson,
+    /// A form of ours: by `Origin` or `Sec-Fetch-Site`, and our token in a field of it. The gateway
+    /// reads no bodies, so that the door compares the token with the session, before anything else.
+    Form,
     /// A socket with cookies: `Origin` must be ours, although the method only reads.
     Socket,
 }

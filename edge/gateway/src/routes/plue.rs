@@ -1,11 +1,13 @@
 //! Plue's own routes: those of this server, and those that the Plue seeds promise.
 
-use super::{Access, Body, Cache, Class, Dialect, Route, routes};
+use super::{Access, Body, Cache, Class, Csrf, Dialect, Route, routes};
 use crate::limits::Preset;
 
 const API: Route = Route::of(Class::Api, Dialect::Plue);
 const LOGIN: Route = Route::of(Class::Login, Dialect::Plue);
 const PAGE: Route = Route::of(Class::Page, Dialect::Page);
+/// Pages with forms, for people who are signed in.
+const FORM: Route = PAGE.known().csrf(Csrf::Form);
 const ASSET: Route = Route::of(Class::Asset, Dialect::Page);
 const HEALTH: Route = Route::of(Class::Health, Dialect::Plue);
 const SOCKET: Route = Route::of(Class::Socket, Dialect::Plue);
@@ -26,12 +28,16 @@ routes! {
         Get "/metrics";
     }
     PAGE.built() {
-        Get "/" .cache(Cache::Door);
+        Get "/" .cache(Cache::Revalidate);
         Get "/login";
         Post "/login" .preset(Preset::Login);
+        Post "/logout";
+    }
+    FORM.built() {
+        Get "/new";
+        Post "/new";
     }
     PAGE {
-        Post "/logout";
         Get "/-/{page:rest}";
         Post "/-/{page:rest}";
         Get "/about";
@@ -40,7 +46,6 @@ routes! {
         Get "/docs/{page:rest}";
         Get "/explore";
         Get "/search" .preset(Preset::Search);
-        Get "/new";
         Get "/{owner}";
         Get "/{owner}/{repo}";
         Get "/{owner}/{repo}/tree/{path:rest}";
@@ -55,10 +60,12 @@ routes! {
         Get "/{owner}/{repo}/issues/{number:digits}";
         Get "/{owner}/{repo}/settings";
     }
-    ASSET {
+    ASSET.built() {
         Get "/assets/{path:rest}" .cache(Cache::Fingerprinted);
-        Get "/robots.txt";
-        Get "/favicon.ico";
+        Get "/robots.txt" .cache(Cache::Door);
+        Get "/favicon.ico" .cache(Cache::Door);
+    }
+    ASSET {
         Get "/.well-known/{path:rest}";
     }
     API.built() {

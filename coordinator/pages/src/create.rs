@@ -1,0 +1,92 @@
+//! The page on which a repository is made.
+
+use crate::assets::Script;
+use crate::forms::{Choice, Field, Wrong, alert, choices, select, token};
+use crate::frame::{Frame, Page, Viewer, layout};
+use maud::html;
+
+mod words {
+    pub const TITLE: &str = "New repository";
+    pub const ABOUT: &str = "A repository holds the files of a project and their history.";
+    pub const NAME: &str = "Name";
+    pub const NAME_HINT: &str = "Letters, digits, hyphens, underscores and dots.";
+    pub const DESCRIPTION: &str = "Description";
+    pub const DESCRIPTION_HINT: &str = "One sentence about it. May be empty.";
+    pub const SEES: &str = "Who sees it";
+    pub const PUBLIC: &str = "Public";
+    pub const PUBLIC_HINT: &str = "Everybody can read and clone it.";
+    pub const PRIVATE: &str = "Private";
+    pub const PRIVATE_HINT: &str = "Only you and those you let in.";
+    pub const MORE: &str = "More choices";
+    pub const BOOKMARK: &str = "Default bookmark";
+    pub const BOOKMARK_HINT: &str = "The branch that people see first.";
+    pub const FORMAT: &str = "Object format";
+    pub const FORMATS: [(&str, &str); 2] = [
+        ("sha1", "SHA-1, which every client reads"),
+        ("sha256", "SHA-256, for newer ones only"),
+    ];
+    pub const MAKE: &str = "Create repository";
+}
+
+/// What the form knows the fields by.
+const FIELDS: [&str; 4] = ["name", "description", "default_bookmark", "object_format"];
+
+/// The page, with what was typed.
+pub struct Create {
+    /// The name.
+    pub name: String,
+    /// The description.
+    pub description: String,
+    /// Whether it is to be private.
+    pub private: bool,
+    /// The default bookmark.
+    pub default_bookmark: String,
+    /// The object format.
+    pub object_format: String,
+    /// What was wrong with it.
+    pub wrong: Option<Wrong>,
+}
+
+/// Writes the page.
+pub fn page(frame: &Frame, viewer: &Viewer, create: &Create) -> String {
+    let wrong = |field| Wrong::at(&create.wrong, field);
+    let more = wrong("default_bookmark").is_some() || wrong("object_format").is_some();
+    let visibility = if create.private { "private" } else { "public" };
+    let body = html! {
+        div.column.stack {
+            div { h1 { (words::TITLE) } p.muted { (words::ABOUT) } }
+            (alert(Wrong::elsewhere(&create.wrong, &FIELDS)))
+            form method="post" action="/new" {
+                (token(viewer))
+                div.owned {
+                    span.owner { (viewer.name) " /" }
+                    (Field::new("name", words::NAME).value(&create.name).hint(words::NAME_HINT)
+                        .wrong(wrong("name")).required().focus().max(100))
+                }
+                (Field::new("description", words::DESCRIPTION).value(&create.description)
+                    .hint(words::DESCRIPTION_HINT).wrong(wrong("description")).max(2000))
+                (choices("visibility", words::SEES, visibility, &[
+                    Choice { value: "public", label: words::PUBLIC, hint: words::PUBLIC_HINT },
+                    Choice { value: "private", label: words::PRIVATE, hint: words::PRIVATE_HINT },
+                ]))
+                details open[more] {
+                    summary { (words::MORE) }
+                    (Field::new("default_bookmark", words::BOOKMARK).value(&create.default_bookmark)
+                        .hint(words::BOOKMARK_HINT).wrong(wrong("default_bookmark")))
+                    (select("object_format", words::FORMAT, &create.object_format, &words::FORMATS))
+                }
+                div.submit { button.primary type="submit" { (words::MAKE) } }
+            }
+        }
+    };
+    layout(
+        frame,
+        &Page {
+            title: words::TITLE,
+            place: &[],
+            tabs: &[],
+            scripts: &[] as &[Script],
+            body,
+        },
+    )
+}

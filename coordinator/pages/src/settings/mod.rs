@@ -1,0 +1,96 @@
+//! The pages on which people change what is theirs: profile, password, keys, tokens, sessions.
+
+pub mod keys;
+pub mod profile;
+pub mod sessions;
+pub mod tokens;
+
+use crate::assets::Script;
+use crate::frame::{Frame, Page, layout};
+use crate::icons::{Icon, icon};
+use maud::{Markup, html};
+
+mod words {
+    pub const TITLE: &str = "Settings";
+}
+
+/// The settings, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Section {
+    Profile,
+    Password,
+    Keys,
+    Tokens,
+    Sessions,
+}
+
+impl Section {
+    const ALL: [Self; 5] = [
+        Self::Profile,
+        Self::Password,
+        Self::Keys,
+        Self::Tokens,
+        Self::Sessions,
+    ];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Profile => "Profile",
+            Self::Password => "Password",
+            Self::Keys => "SSH keys",
+            Self::Tokens => "Access tokens",
+            Self::Sessions => "Sessions",
+        }
+    }
+
+    const fn href(self) -> &'static str {
+        match self {
+            Self::Profile => "/-/settings",
+            Self::Password => "/-/settings/password",
+            Self::Keys => "/-/settings/keys",
+            Self::Tokens => "/-/settings/tokens",
+            Self::Sessions => "/-/settings/sessions",
+        }
+    }
+
+    const fn icon(self) -> Icon {
+        match self {
+            Self::Profile => Icon::Person,
+            Self::Password => Icon::Lock,
+            Self::Keys => Icon::Key,
+            Self::Tokens => Icon::Token,
+            Self::Sessions => Icon::Device,
+        }
+    }
+}
+
+/// A page of the settings, beside the list of them all.
+fn page(frame: &Frame, section: Section, body: &Markup) -> String {
+    let title = format!("{} · {}", section.label(), words::TITLE);
+    let body = html! {
+        div.sides.left {
+            nav.side-tabs aria-label=(words::TITLE) {
+                ul {
+                    @for each in Section::ALL {
+                        li {
+                            a href=(each.href()) aria-current=[(each == section).then_some("page")] {
+                                (icon(each.icon())) (each.label())
+                            }
+                        }
+                    }
+                }
+            }
+            div.column.stack { (body) }
+        }
+    };
+    layout(
+        frame,
+        &Page {
+            title: &title,
+            place: &[],
+            tabs: &[],
+            scripts: &[Script::Times, Script::Copy],
+            body,
+        },
+    )
+}

@@ -1,0 +1,117 @@
+//! The first page.
+
+use super::super::extract::Query;
+use super::super::failure::Failure;
+use super::super::site::Site;
+use super::{Visit, entry};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use http::header::{ACCEPT, VARY};
+use plue_contract::AccountName;
+use plue_forge::repositories;
+use plue_pages::home::{self, Home};
+use plue_pages::repositories::{Listing, Order};
+use serde::Deserialize;
+
+/// How many repositories a part of a list has.
+const A_PART: i64 = 30;
+/// The longest text that is searched for, in characters.
+const MAX_TEXT_CHARS: usize = 200;
+
+/// What of a list is asked for.
+#[derive(Deserialize)]
+pub struct Asked {
+    q: Option<String>,
+    sort: Option<String>,
+    page: Option<String>,
+}
+
+impl Asked {
+    /// The words that are searched for; an address that nobody could have typed is cut short.
+    pub fn text(&self) -> String {
+        let text = self.q.as_deref().unwrap_or_default().trim();
+        text.chars().take(MAX_TEXT_CHARS).collect()
+    }
+
+    /// In which order.
+    pub fn order(&self) -> Order {
+        Order::read(self.sort.as_deref().unwrap_or_default())
+    }
+
+    /// Which part, from 1.
+    pub fn part(&self) -> i64 {
+        let part = self.page.as_deref().and_then(|page| page.parse().ok());
+        part.unwrap_or(1).clamp(1, 1_000_000)
+    }
+}
+
+/// Lists what the caller may see, of everybody or of one account.
+pub async fn listing(
+    site: &Site,
+    visit: &Visit,
+    path: &str,
+    asked: &Asked,
+    owner: Option<AccountName>,
+    public_only: bool,
+) -> Result<Listing, Failure> {
+    let (text, order, part) = (asked.text(), asked.order(), asked.part());
+    let query = repositories::Query {
+        text: (!text.is_empty()).then(|| text.clone()),
+        owner,
+        public_only,
+        sort: match order {
+            Order::Updated => repositories::Sort::Updated,
+            Order::Created => repositories::Sort::Created,
+            Order::Name => repositories::Sort::Name,
+        },
+        limit: A_PART,
+        offset: (part - 1) * A_PART,
+    };
+    let found = repositories::list(&site.forge, &visit.caller, query, site.now_ms()).await?;
+    Ok(Listing {
+        path: path.to_owned(),
+        text,
+        order,
+        part,
+        limit: A_PART,
+        total: found.total,
+        entries: found.items.iter().map(entry).collect(),
+    })
+}
+
+/// Whether the client would rather read plain text than a page.
+fn wants_text(headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/plain") && !accept.contains("text/html"))
+}
+
+/// The public repositories, or one's own.
+pub async fn get(
+    State(site): State<Site>,
+    visit: Visit,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Failure> {
+    let mut response = if wants_text(&visit.headers) {
+        format!("Welcome to {}!\n", site.name).into_response()
+    } else {
+        let own = visit.name().and_then(|name| name.parse::<AccountName>().ok());
+        let push = match (visit.name(), site.addresses.http.as_str()) {
+            (Some(name), origin) => vec![
+                format!("git remote add origin {origin}/{name}/NAME.git"),
+                "git push -u origin main".to_owned(),
+            ],
+            (None, _) => Vec::new(),
+        };
+        let public_only = own.is_none();
+        let home = Home {
+            repositories: listing(&site, &visit, "/", &asked, own, public_only).await?,
+            push,
+        };
+        visit.show(home::page(&visit.frame(), &home))
+    };
+    response
+        .headers_mut()
+        .append(VARY, http::HeaderValue::from_static("Accept"));
+    Ok(response)
+}

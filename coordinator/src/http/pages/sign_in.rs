@@ -1,0 +1,98 @@
+//! Signing in and out by pages.
+
+use super::super::auth::{self, Login};
+use super::super::extract::{Form, Query};
+use super::super::failure::Failure;
+use super::super::site::Site;
+use super::{Visit, is_of_this_site, see_other};
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use http::header::SET_COOKIE;
+use plue_forge::sessions;
+use plue_gateway::cookie;
+use plue_pages::sign_in::{self, SignIn};
+use serde::Deserialize;
+
+mod words {
+    pub const USED: &str =
+        "This link has been used, or its time is over. An administrator can make a new one.";
+    pub const WRONG: &str = "This name and password do not belong together.";
+    pub const MISSING: &str = "Type your name and your password.";
+}
+
+/// What the page is opened with.
+#[derive(Deserialize)]
+pub struct Opened {
+    token: Option<String>,
+    to: Option<String>,
+}
+
+/// An address to go to; empty where it is none of this site.
+fn to(address: Option<String>) -> String {
+    address
+        .filter(|address| is_of_this_site(address))
+        .unwrap_or_default()
+}
+
+/// The sign-in page.
+pub async fn get(visit: Visit, Query(opened): Query<Opened>) -> Response {
+    let page = SignIn {
+        token: opened.token,
+        to: to(opened.to),
+        ..SignIn::default()
+    };
+    visit.show(sign_in::page(&visit.frame(), &page))
+}
+
+/// What the page sends.
+#[derive(Deserialize)]
+pub struct SignInForm {
+    token: Option<String>,
+    username: Option<String>,
+    password: Option<String>,
+    to: Option<String>,
+}
+
+/// Opens a session and goes on to where its owner wanted to go.
+pub async fn post(
+    State(site): State<Site>,
+    visit: Visit,
+    Form(form): Form<SignInForm>,
+) -> Result<Response, Failure> {
+    let to = to(form.to);
+    let by_link = form.token.is_some();
+    let name = form.username.clone().unwrap_or_default();
+    let again = |status, wrong: &str| {
+        let page = SignIn {
+            token: None,
+            name: name.clone(),
+            to: to.clone(),
+            wrong: Some(wrong.to_owned()),
+        };
+        Ok(visit.answer(status, sign_in::page(&visit.frame(), &page)))
+    };
+    if !by_link && (name.is_empty() || form.password.as_deref().unwrap_or_default().is_empty()) {
+        return again(StatusCode::BAD_REQUEST, words::MISSING);
+    }
+    let login = Login::new(form.token, form.username, form.password);
+    let Some(opened) = auth::open(&site, &visit.caller, &visit.headers, login).await? else {
+        let wrong = if by_link { words::USED } else { words::WRONG };
+        return again(StatusCode::UNAUTHORIZED, wrong);
+    };
+    let mut response = see_other(if to.is_empty() { "/" } else { &to })?;
+    response
+        .headers_mut()
+        .insert(SET_COOKIE, auth::set_cookie(&site, &opened));
+    Ok(response)
+}
+
+/// Ends the session of the cookie.
+pub async fn sign_out(State(site): State<Site>, visit: Visit) -> Result<Response, Failure> {
+    let ended = sessions::revoke(&site.forge, &visit.caller).await?;
+    site.tell_edge_of_ended(ended.as_slice());
+    let mut response = see_other("/")?;
+    let expired = cookie::expired(site.addresses.secure());
+    response.headers_mut().insert(SET_COOKIE, expired);
+    Ok(response)
+}
