@@ -2,11 +2,11 @@
 //! else may use them is in `collaborators`.
 
 use crate::access::accounts::Administer;
-use crate::access::repositories::{AdministerRepo, CreateUnder, ReadRepo};
+use crate::access::repositories::{AdministerRepo, CreateUnder, ReadRepo, viewer};
 use crate::access::{Permit, live};
 use crate::accounts::Page;
 use crate::{Error, Forge, jobs};
-use plue_contract::{AccountId, AccountName, Caller, RepoId, RepoName, RepoPath, Scope, Who};
+use plue_contract::{AccountId, AccountName, Caller, RepoId, RepoName, RepoPath};
 use plue_git::{ObjectFormat, refname::RefName};
 use plue_store::repositories::{self as rows, RepositoryRow};
 use plue_store::{Tx, accounts as account_rows};
@@ -288,14 +288,9 @@ pub async fn list(
 ) -> Result<Page<Repository>, Error> {
     let mut conn = forge.store().read().await?;
     let alive = live(&mut conn, caller, now_ms).await?;
-    let may_read = caller.has_scope(Scope::RepoRead);
-    let viewer = match &caller.who {
-        _ if query.public_only || !may_read => rows::Viewer::Public,
-        Who::Anonymous => rows::Viewer::Public,
-        Who::System => rows::Viewer::Everything,
-        Who::Account { .. } if alive.is_admin() && caller.has_scope(Scope::Admin) => rows::Viewer::Everything,
-        Who::Account { id, repositories, .. } => rows::Viewer::Account(*id, repositories.clone()),
-        Who::DeployKey { repository, .. } => rows::Viewer::OneOf(*repository),
+    let viewer = match query.public_only {
+        true => rows::Viewer::Public,
+        false => viewer(caller, &alive),
     };
     let listing = rows::Listing {
         viewer: &viewer,

@@ -158,25 +158,32 @@ pub async fn insert(tx: &mut Tx<'_>, new: &NewRepositoryRow<'_>, now_ms: i64) ->
 }
 
 /// The repository that a path names now, by its name or by a redirect, with the role of `account`
-/// in it. One statement, whether there is such a repository or not.
+/// in it; none where the viewer may not see it. One statement that answers nothing in the same way
+/// whether there is nothing or nothing to be seen, so that time does not tell them apart.
 pub async fn find(
     conn: &mut Conn,
     path: &RepoPath,
     account: Option<AccountId>,
+    viewer: &Viewer,
 ) -> Result<Option<FoundRow>, StoreError> {
+    let seen = Seen::by(viewer);
     query_built(
         "repositories.find",
         format!(
             "SELECT {COLUMNS}, c.role FROM repositories r \
              JOIN accounts a ON a.id = r.owner_id \
-             LEFT JOIN collaborators c ON c.repository_id = r.id AND c.account_id = CAST($1 AS BIGINT) \
-             WHERE r.deleted_at_ms IS NULL AND r.id = COALESCE(\
+             LEFT JOIN collaborators c ON c.repository_id = r.id AND c.account_id = CAST($4 AS BIGINT) \
+             WHERE {} AND r.id = COALESCE(\
              (SELECT n.id FROM repositories n JOIN accounts o ON o.id = n.owner_id \
-              WHERE o.name_key = $2 AND n.name_key = $3 AND n.deleted_at_ms IS NULL), \
+              WHERE o.name_key = $5 AND n.name_key = $6 AND n.deleted_at_ms IS NULL), \
              (SELECT d.repository_id FROM redirects d JOIN accounts o ON o.id = d.owner_id \
-              WHERE o.name_key = $4 AND d.name_key = $5))"
+              WHERE o.name_key = $7 AND d.name_key = $8))",
+            seen.condition
         ),
     )
+    .bind(seen.all)
+    .bind(seen.account)
+    .bind(seen.account)
     .bind(account.map(|account| account.0))
     .bind(path.owner.key())
     .bind(path.name.key())
@@ -244,7 +251,7 @@ pub enum Order {
     Updated,
 }
 
-/// Who looks at a list.
+/// Who looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Viewer {
     /// Sees public repositories.
@@ -252,10 +259,48 @@ pub enum Viewer {
     /// Sees public repositories, its own and those it collaborates in; of the private ones only
     /// those listed, where there is such a list.
     Account(AccountId, Option<Vec<RepoId>>),
-    /// Sees one private repository more.
-    OneOf(RepoId),
+    /// Sees public repositories, and of the private ones those listed.
+    These(Vec<RepoId>),
     /// Sees all.
     Everything,
+}
+
+/// What a viewer sees, as a condition on `r` with the placeholders `$1` to `$3`.
+struct Seen {
+    condition: String,
+    /// The value of `$1`.
+    all: i64,
+    /// The value of `$2` and `$3`.
+    account: Option<i64>,
+}
+
+impl Seen {
+    fn by(viewer: &Viewer) -> Self {
+        let (mut account, mut all, mut only) = (None, 0, None);
+        match viewer {
+            Viewer::Public => {}
+            Viewer::Account(id, bound) => {
+                account = Some(id.0);
+                only = bound.as_deref().map(numbers);
+            }
+            Viewer::These(ids) => {
+                all = 1;
+                only = Some(numbers(ids));
+            }
+            Viewer::Everything => all = 1,
+        }
+        let bound = only.map_or(String::new(), |ids| format!(" AND r.id IN ({ids})"));
+        let condition = format!(
+            "r.deleted_at_ms IS NULL \
+             AND (r.private = 0 OR (CAST($1 AS BIGINT) = 1 OR r.owner_id = CAST($2 AS BIGINT) OR EXISTS \
+              (SELECT 1 FROM collaborators l WHERE l.repository_id = r.id AND l.account_id = CAST($3 AS BIGINT))){bound})"
+        );
+        Self {
+            condition,
+            all,
+            account,
+        }
+    }
 }
 
 /// What to list.
@@ -277,27 +322,13 @@ pub struct Listing<'a> {
 
 /// One page of the repositories that the viewer may see, and how many there are in all.
 pub async fn list(conn: &mut Conn, listing: &Listing<'_>) -> Result<(Vec<RepositoryRow>, i64), StoreError> {
-    let (mut account, mut sees_all, mut only) = (None, 0, None);
-    match listing.viewer {
-        Viewer::Public => {}
-        Viewer::Account(id, bound) => {
-            account = Some(id.0);
-            only = bound.as_deref().map(numbers);
-        }
-        Viewer::OneOf(id) => {
-            sees_all = 1;
-            only = Some(numbers(&[*id]));
-        }
-        Viewer::Everything => sees_all = 1,
-    }
-    let bound = only.map_or(String::new(), |ids| format!(" AND r.id IN ({ids})"));
+    let seen = Seen::by(listing.viewer);
     let from = format!(
         "FROM repositories r JOIN accounts a ON a.id = r.owner_id \
-         WHERE r.deleted_at_ms IS NULL \
-         AND (r.private = 0 OR (CAST($1 AS BIGINT) = 1 OR r.owner_id = CAST($2 AS BIGINT) OR EXISTS \
-          (SELECT 1 FROM collaborators c WHERE c.repository_id = r.id AND c.account_id = CAST($3 AS BIGINT))){bound}) \
+         WHERE {} \
          AND (CAST($4 AS TEXT) IS NULL OR a.name_key = $5) \
-         AND (CAST($6 AS TEXT) IS NULL OR r.name_key LIKE $7 ESCAPE '!' OR LOWER(r.description) LIKE $8 ESCAPE '!')"
+         AND (CAST($6 AS TEXT) IS NULL OR r.name_key LIKE $7 ESCAPE '!' OR LOWER(r.description) LIKE $8 ESCAPE '!')",
+        seen.condition
     );
     let pattern = listing.text.as_ref().map(|text| {
         let text = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
@@ -306,9 +337,9 @@ pub async fn list(conn: &mut Conn, listing: &Listing<'_>) -> Result<(Vec<Reposit
     macro_rules! bound {
         ($query:expr) => {
             $query
-                .bind(sees_all)
-                .bind(account)
-                .bind(account)
+                .bind(seen.all)
+                .bind(seen.account)
+                .bind(seen.account)
                 .bind(listing.owner_key.clone())
                 .bind(listing.owner_key.clone())
                 .bind(pattern.clone())

@@ -69,17 +69,22 @@ async fn a_repository_is_found_by_its_names() {
         tx!(&store, |tx| collaborators::put(tx, id, bob, "write", 11).await?).unwrap();
 
         let mut conn = store.read().await.unwrap();
-        let found = repositories::find(&mut conn, &path("ada/ENGINE"), Some(bob))
-            .await
-            .unwrap()
-            .unwrap();
+        let found = repositories::find(
+            &mut conn,
+            &path("ada/ENGINE"),
+            Some(bob),
+            &Viewer::Account(bob, None),
+        )
+        .await
+        .unwrap()
+        .unwrap();
         assert_eq!(found.role.as_deref(), Some("write"));
         assert_eq!(
             (found.repository.id, found.repository.owner.as_str()),
             (id.0, "Ada")
         );
         assert!(found.repository.private && !found.repository.archived);
-        let none = repositories::find(&mut conn, &path("ada/loom"), None)
+        let none = repositories::find(&mut conn, &path("ada/loom"), None, &Viewer::Everything)
             .await
             .unwrap();
         assert!(none.is_none());
@@ -98,7 +103,7 @@ async fn a_repository_is_found_by_its_names() {
         .unwrap();
         let mut conn = store.read().await.unwrap();
         for name in ["ada/loom", "ada/engine"] {
-            let found = repositories::find(&mut conn, &path(name), None)
+            let found = repositories::find(&mut conn, &path(name), None, &Viewer::Public)
                 .await
                 .unwrap()
                 .unwrap();
@@ -118,7 +123,9 @@ async fn a_repository_is_found_by_its_names() {
         let third = tx!(&store, |tx| insert(tx, ada, "loom", false).await?).unwrap();
         let mut conn = store.read().await.unwrap();
         let mut of = async |name| {
-            let found = repositories::find(&mut conn, &path(name), None).await.unwrap();
+            let found = repositories::find(&mut conn, &path(name), None, &Viewer::Public)
+                .await
+                .unwrap();
             found.map(|found| RepoId(found.repository.id))
         };
         assert_eq!(of("ada/engine").await, Some(other));
@@ -171,7 +178,10 @@ async fn lists_show_what_the_viewer_may_see() {
             ["closed", "open_1"]
         );
         assert_eq!(names(Viewer::Account(ada, Some(vec![])), None).await, ["open_1"]);
-        assert_eq!(names(Viewer::OneOf(closed), None).await, ["closed", "open_1"]);
+        assert_eq!(
+            names(Viewer::These(vec![closed]), None).await,
+            ["closed", "open_1"]
+        );
         assert_eq!(
             names(Viewer::Everything, Some("n_1")).await,
             ["open_1"],

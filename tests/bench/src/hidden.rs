@@ -13,6 +13,12 @@ use crate::{Row, Verdict, median};
 /// Requests of each kind; one in two pairs begins with the other kind.
 const ROUNDS: usize = 2000;
 const WARMING: usize = 100;
+/// How far the medians may be apart, either way.
+const APART: f64 = 0.05;
+/// The names differ in nothing but the name, not even in length.
+const PRIVATE: &str = "private-one";
+const ABSENT: &str = "missing-one";
+const ALSO_ABSENT: &str = "missing-two";
 
 pub fn run() -> anyhow::Result<Vec<Row>> {
     let limits: Vec<String> = Preset::ALL
@@ -26,24 +32,46 @@ pub fn run() -> anyhow::Result<Vec<Row>> {
     let work = home.small_repository("work")?;
     home.git(&work, &["push", "-q", &plue.url("ada/private-one"), "main"])?;
     let stranger = plue.client().bearer(&plue.user("ben", "repo,user")?);
+    let nobody = plue.client();
+    let info_refs = |name: &str| format!("/ada/{name}.git/info/refs?service=git-upload-pack");
+    let api = |name: &str| format!("/api/ada/{name}");
+    let near = |ratio| Verdict::Near(ratio, APART);
     let rows = vec![
         compare(
-            "a stranger's info/refs, µs: private beside absent",
-            &plue.client(),
-            |name| format!("/ada/{name}.git/info/refs?service=git-upload-pack"),
+            "nobody's info/refs of a private repository",
+            &nobody,
+            PRIVATE,
+            info_refs,
+            near,
         )?,
         compare(
-            "another user's API request, µs: private beside absent",
+            "a stranger's info/refs of it",
             &stranger,
-            |name| format!("/api/ada/{name}"),
+            PRIVATE,
+            info_refs,
+            near,
+        )?,
+        compare("a stranger's API request for it", &stranger, PRIVATE, api, near)?,
+        compare(
+            "control: info/refs of another absent one",
+            &nobody,
+            ALSO_ABSENT,
+            info_refs,
+            Verdict::Told,
         )?,
     ];
     plue.stop()?;
     Ok(rows)
 }
 
-fn compare(what: &str, client: &Client, target: impl Fn(&str) -> String) -> anyhow::Result<Row> {
-    let targets = [target("missing-one"), target("private-one")];
+fn compare(
+    what: &str,
+    client: &Client,
+    hidden: &str,
+    target: impl Fn(&str) -> String,
+    verdict: impl Fn(f64) -> Verdict,
+) -> anyhow::Result<Row> {
+    let targets = [target(ABSENT), target(hidden)];
     let mut took_us = [Vec::new(), Vec::new()];
     let mut statuses = [0, 0];
     for round in 0..WARMING + ROUNDS {
@@ -59,12 +87,12 @@ fn compare(what: &str, client: &Client, target: impl Fn(&str) -> String) -> anyh
             "absent and private answer {statuses:?}"
         );
     }
-    let [absent, private] = took_us.map(median);
+    let [absent, hidden] = took_us.map(median);
     Ok(Row::new(
         what,
-        "an absent repository",
+        "of an absent one",
         format!("{absent:.0} µs"),
-        format!("{private:.0} µs"),
-        Verdict::Told(private / absent),
+        format!("{hidden:.0} µs"),
+        verdict(hidden / absent),
     ))
 }

@@ -34,6 +34,8 @@ pub enum Verdict {
     AtLeast(f64, f64),
     /// The same with the bar as a ceiling.
     AtMost(f64, f64),
+    /// The comparison, and how far from one it may be.
+    Near(f64, f64),
     /// The comparison alone: a figure to read, with no bar.
     Told(f64),
     /// Why it could not be measured here.
@@ -68,6 +70,15 @@ impl Verdict {
                 format!("{ratio:.2}"),
                 format!("<= {bar}"),
                 if ratio <= bar { "yes" } else { "NO" },
+            ),
+            Verdict::Near(ratio, apart) => (
+                format!("{ratio:.3}"),
+                format!("1 ± {apart}"),
+                if (ratio - 1.0).abs() <= *apart {
+                    "yes"
+                } else {
+                    "NO"
+                },
             ),
             Verdict::Told(ratio) => (format!("{ratio:.3}"), String::new(), ""),
             Verdict::Skipped(why) => (String::new(), why.clone(), "skipped"),

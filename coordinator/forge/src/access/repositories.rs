@@ -2,14 +2,15 @@
 //! path of a URL; a push asks again, inside its transaction.
 //!
 //! What a caller may not see is not found. The same two statements run whether a repository is
-//! there, is hidden, or is not there at all, so that the answers cannot be told apart by time.
+//! there, is hidden, or is not there at all, and of a hidden one nothing leaves the database, so
+//! that the answers cannot be told apart by time.
 
 use super::{Action, Live, Permit, live, require_scope};
 use crate::repositories::{Repository, Role};
 use crate::{Error, Forge};
 use plue_contract::{AccountId, AccountName, Caller, RepoId, RepoPath, Scope, Who};
 use plue_store::accounts::{self as account_rows, AccountRow};
-use plue_store::repositories::{self as rows, FoundRow};
+use plue_store::repositories::{self as rows, FoundRow, Viewer};
 use plue_store::{Conn, Tx, collaborators as key_rows};
 
 /// To read a repository.
@@ -230,12 +231,27 @@ async fn look(
 ) -> Result<(Option<Standing>, Live), Error> {
     let mut conn = forge.store().read().await?;
     let behind = Behind::look(&mut conn, caller, now_ms).await?;
-    let found = rows::find(&mut conn, path, caller.account()).await?;
+    let viewer = viewer(caller, &behind.live);
+    let found = rows::find(&mut conn, path, caller.account(), &viewer).await?;
     let standing = found
         .map(|found| stand(caller, &behind, found))
         .transpose()?
         .flatten();
     Ok((standing, behind.live))
+}
+
+/// As whom the caller looks at repositories: those that it sees are those that it may read.
+pub(crate) fn viewer(caller: &Caller, live: &Live) -> Viewer {
+    match &caller.who {
+        _ if !caller.has_scope(Scope::RepoRead) => Viewer::Public,
+        Who::Anonymous => Viewer::Public,
+        Who::System => Viewer::Everything,
+        Who::Account { repositories, .. } if live.is_admin() && caller.has_scope(Scope::Admin) => {
+            repositories.clone().map_or(Viewer::Everything, Viewer::These)
+        }
+        Who::Account { id, repositories, .. } => Viewer::Account(*id, repositories.clone()),
+        Who::DeployKey { repository, .. } => Viewer::These(vec![*repository]),
+    }
 }
 
 /// What stands behind a caller just now.
