@@ -32,6 +32,7 @@ for task in "$@"; do
     test)
         need ssh openssh-client
         need ssh-keygen openssh-client
+        need openssl openssl
         ;;
     bench)
         need ssh openssh-client

@@ -60,6 +60,12 @@ pub enum BackendError {
         "The connection to the forge was lost before the command was done; please try again in a minute."
     )]
     Lost,
+    /// Whoever answers there does not prove to be the forge.
+    #[error(
+        "This SSH bridge cannot be sure that it speaks with the forge, because the certificate is wrong; \
+         please tell its administrator."
+    )]
+    Untrusted,
     /// It did not believe this bridge: their secrets or clocks differ.
     #[error("The forge does not accept this SSH bridge; please tell its administrator.")]
     Refused,

@@ -156,7 +156,10 @@ impl Remote {
             .map_err(|_| BackendError::Unreachable)?;
         let answer = answer.map_err(|error| {
             tracing::warn!(connection = connection.id, error = %chain(&error), "the coordinator does not answer");
-            BackendError::Unreachable
+            match is_untrusted(&error) {
+                true => BackendError::Untrusted,
+                false => BackendError::Unreachable,
+            }
         })?;
         match answer.status() {
             StatusCode::OK => Ok(answer),
@@ -259,6 +262,24 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
+}
+
+/// Whether the other side's certificate was refused.
+fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        // An error of input and output counts its own cause's cause as the next one.
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let tls = inner.map_or_else(|| error.downcast_ref(), |inner| inner.downcast_ref());
+        if matches!(
+            tls,
+            Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)
+        ) {
+            return true;
+        }
+        next = inner.map_or_else(|| error.source(), |inner| Some(inner));
+    }
+    false
 }
 
 fn base(url: &str) -> Option<Uri> {

@@ -2,6 +2,8 @@
 //! share a secret and nothing else.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails where it stands")]
 
+mod tls;
+
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -44,11 +46,11 @@ struct Bridge {
     _keys: tempfile::TempDir,
 }
 
-fn command(plue: &Plue, keys: &tempfile::TempDir) -> Command {
+fn command(coordinator: &str, keys: &tempfile::TempDir) -> Command {
     let mut command = Command::new(binary("plue-ssh-bridge").unwrap());
     command
         .env_clear()
-        .env("COORDINATOR_URL", plue.http())
+        .env("COORDINATOR_URL", coordinator)
         .env("SSH_HOST", "127.0.0.1")
         .env("SSH_PORT", "0")
         .env("SSH_HOST_KEY_DIR", keys.path())
@@ -58,10 +60,19 @@ fn command(plue: &Plue, keys: &tempfile::TempDir) -> Command {
 
 impl Bridge {
     fn start(plue: &Plue, secret: &str) -> Bridge {
+        Bridge::start_at(plue.http(), secret, |command| command)
+    }
+
+    /// In front of the coordinator at an address, with more in its environment.
+    fn start_at(
+        coordinator: &str,
+        secret: &str,
+        change: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Bridge {
         let keys = tempfile::tempdir().unwrap();
-        let mut command = command(plue, &keys);
-        let mut process =
-            Server::start("plue-ssh-bridge", command.env("PLUE_BRIDGE_SECRET", secret)).unwrap();
+        let mut command = command(coordinator, &keys);
+        command.env("PLUE_BRIDGE_SECRET", secret);
+        let mut process = Server::start("plue-ssh-bridge", change(&mut command)).unwrap();
         let line = process.line(LIMIT).unwrap();
         let address = line.strip_prefix("ssh://").unwrap().parse().unwrap();
         Bridge {
@@ -286,7 +297,7 @@ fn without_the_secret_a_bridge_gets_nothing() {
     bridge.stop();
 
     let keys = tempfile::tempdir().unwrap();
-    let mut none = Server::start("plue-ssh-bridge", &mut command(&plue, &keys)).unwrap();
+    let mut none = Server::start("plue-ssh-bridge", &mut command(plue.http(), &keys)).unwrap();
     assert_eq!(none.wait(LIMIT).unwrap().code(), Some(1));
     std::thread::sleep(Duration::from_millis(100));
     assert!(
