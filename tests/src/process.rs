@@ -187,6 +187,38 @@ fn group_members(group: u32) -> Vec<String> {
         .collect()
 }
 
+/// Lists the living children of a process and theirs, as `pid (command line)`, from /proc.
+pub fn descendants(of: u32) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let parents: std::collections::HashMap<u32, (u32, String)> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+            let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+            let state = fields.next()?;
+            let parent: u32 = fields.next()?.parse().ok()?;
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            (state != "Z").then(|| (pid, (parent, format!("{pid} ({})", line.trim_end()))))
+        })
+        .collect();
+    let descends = |pid: &u32| {
+        let mut next = parents.get(pid).map(|(parent, _)| *parent);
+        while let Some(parent) = next.filter(|parent| *parent != of) {
+            next = parents.get(&parent).map(|(parent, _)| *parent);
+        }
+        next.is_some()
+    };
+    parents
+        .iter()
+        .filter(|(pid, _)| descends(pid))
+        .map(|(_, (_, line))| line.clone())
+        .collect()
+}
+
 /// Answers the resident memory of a process and its children, in bytes, from /proc.
 pub fn resident_bytes(group: u32) -> u64 {
     let Ok(entries) = std::fs::read_dir("/proc") else {

@@ -173,6 +173,18 @@ impl From<CacheError> for Error {
     }
 }
 
+impl Error {
+    /// What became of the stream of a client that could not be read to its end. Where the client
+    /// sent what it should not, or nothing at all, the door has put that into words.
+    pub(crate) fn of_client(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        match error.kind() {
+            ErrorKind::InvalidData | ErrorKind::TimedOut => Self::Refused(error.to_string()),
+            _ => Self::ClientGone,
+        }
+    }
+}
+
 /// What the disk says, or the line to a client.
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {

@@ -15,7 +15,8 @@ use plue_git::oid::{ObjectFormat, Oid};
 use plue_git::quarantine::{QuarantineError, QuarantineLimits};
 use plue_git::refname::RefName;
 use plue_git::wire::Protocol;
-use plue_git::wire::receive::{self, Advertisement, ReceiveLimits, ReceiveRequest};
+use plue_git::wire::pkt::PktError;
+use plue_git::wire::receive::{self, Advertisement, ReceiveError, ReceiveLimits, ReceiveRequest};
 use plue_git::wire::reply::{RefReport, Reply, Report, ReportKind};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -95,7 +96,11 @@ impl Receive<'_> {
             Ok(Some(read)) => read,
             Err(refusal) => {
                 let reply = Reply::new(output, refusal.sideband, ReportKind::None, false);
-                reply.fatal(&format!("{}\n", refusal.reason)).await?;
+                let why = match &refusal.reason {
+                    ReceiveError::Pkt(PktError::Io(error)) => Problem::from(&Error::of_client(error)).detail,
+                    reason => reason.to_string(),
+                };
+                reply.fatal(&format!("{why}\n")).await?;
                 drain(&mut source).await;
                 return Ok(false);
             }
@@ -301,6 +306,7 @@ impl From<QuarantineError> for Error {
             QuarantineError::CacheChanged(_) => Self::Busy { retry_after_s: 1 },
             error if error.is_pushers_fault() => Self::Refused(error.to_string()),
             QuarantineError::Io(io) => io.into(),
+            QuarantineError::Client(error) => Self::of_client(&error),
             error => Self::Internal(format!("quarantine: {error}")),
         }
     }

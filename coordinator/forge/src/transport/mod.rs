@@ -285,7 +285,7 @@ where
 impl From<UploadError> for Error {
     fn from(error: UploadError) -> Self {
         match error {
-            UploadError::ClientGone(_) => Self::ClientGone,
+            UploadError::ClientGone(error) => Self::of_client(&error),
             UploadError::Git(git) => Self::Internal(format!("git: {git}")),
             said @ (UploadError::Deadline { .. } | UploadError::Idle { .. }) => {
                 Self::Refused(said.to_string())

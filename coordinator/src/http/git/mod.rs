@@ -154,7 +154,7 @@ const fn is_for_the_terminal(code: Code) -> bool {
     )
 }
 
-/// Says of a body that ended early why it did.
+/// Says of a body that ended early why it did; of some kinds the client is told.
 fn broken(error: axum::Error) -> io::Error {
     let kind = match BodyError::of(&error) {
         Some(BodyError::Stalled(_)) => io::ErrorKind::TimedOut,
@@ -299,7 +299,10 @@ impl<R: AsyncRead + Unpin> AsyncRead for Inflated<R> {
         if self.inflated_bytes > FREE_BYTES.max(sent.saturating_mul(MAX_GROWTH)) {
             return Poll::Ready(Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("the compressed body grows to more than {MAX_GROWTH} times its size"),
+                format!(
+                    "the compressed request grows to more than {MAX_GROWTH} times its size, \
+                     which nothing that git sends does; it was read no further"
+                ),
             )));
         }
         Poll::Ready(Ok(()))
