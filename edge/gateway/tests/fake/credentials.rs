@@ -82,19 +82,26 @@ fn jwt() -> String {
     Signer::new(&keys().jwt).expect("a key").sign(&claims)
 }
 
-fn statement(request: &Asked) -> String {
+fn statement(method: &str, target: &str) -> String {
     let caller = Caller {
         who: ada(Via::Token(TokenId(1))),
         address: Some("203.0.113.7".parse().expect("an address")),
         request_id: "request-of-the-edge".into(),
     };
-    Statement::new(caller, &request.method, &request.target, NOW_MS)
+    Statement::new(caller, method, target, NOW_MS)
         .seal(&keys().caller)
         .expect("a key")
 }
 
 /// Replaces the placeholders of a header's value.
 pub fn fill(value: &str, request: &Asked) -> String {
+    let other = value
+        .strip_prefix("{statement:ada:")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .and_then(|rest| rest.split_once(':'));
+    if let Some((method, target)) = other {
+        return statement(method, target);
+    }
     value
         .replace("{host}", HOST)
         .replace("{token:ada}", &token())
@@ -109,5 +116,5 @@ pub fn fill(value: &str, request: &Asked) -> String {
             "{csrf:ada}",
             &csrf::issue(&keys().csrf, &session_id()).expect("a key"),
         )
-        .replace("{statement:ada}", &statement(request))
+        .replace("{statement:ada}", &statement(&request.method, &request.target))
 }
