@@ -268,7 +268,41 @@ fn repository(site: &Site, found: &repositories::Repository) -> Result<Value, Fa
     value(view, more)
 }
 
+/// Runs a command. An administrator may see everything, and is told what it is that is not there.
 async fn run(site: &Site, command: Command) -> Result<Value, Failure> {
+    let absent = absent(&command);
+    obey(site, command).await.map_err(|failure| match absent {
+        Some(detail) if failure.0.code == Code::NotFound => Failure::new(Code::NotFound, detail),
+        _ => failure,
+    })
+}
+
+/// What is said where a command meets something that is not there.
+fn absent(command: &Command) -> Option<String> {
+    let account = |name: &dyn std::fmt::Display| format!("There is no account called `{name}`.");
+    Some(match command {
+        Command::UserDisable { name, .. } | Command::UserLink { name } => account(name),
+        Command::KeyAdd { user, .. } => account(user),
+        Command::TokenCreate {
+            user, repositories, ..
+        } if repositories.is_empty() => account(user),
+        Command::TokenCreate {
+            user, repositories, ..
+        } => {
+            let all = repositories.join(", ");
+            format!("There is no account called `{user}`, or one of these repositories is not there: {all}.")
+        }
+        Command::RepoCreate { path, .. } | Command::RepoImport { path, .. } => {
+            account(&path.split('/').next().unwrap_or_default())
+        }
+        Command::RepoRestore { id } => format!(
+            "No deleted repository that can be restored has the id {id}; `plue admin repo deleted` lists them."
+        ),
+        Command::UserCreate { .. } | Command::RepoList | Command::RepoDeleted => return None,
+    })
+}
+
+async fn obey(site: &Site, command: Command) -> Result<Value, Failure> {
     let now_ms = site.now_ms();
     let forge = &site.forge;
     let mut id = [0; 8];

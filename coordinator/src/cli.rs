@@ -92,8 +92,8 @@ pub enum DbCommand {
     Status,
     /// Remove everything in it and begin anew
     Reset {
-        /// Do it
-        #[arg(long, required = true)]
+        /// Do it; without this, only say what would be lost
+        #[arg(long)]
         yes: bool,
     },
 }

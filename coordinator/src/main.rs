@@ -179,6 +179,12 @@ fn say_ready(ready: &Ready, json: bool) {
 }
 
 async fn database(config: Config, command: DbCommand) -> anyhow::Result<ExitCode> {
+    if let DbCommand::Reset { yes: false } = command {
+        bail!(
+            "this removes every account and repository from the database; if that is what you want, \
+             run `plue db reset --yes`"
+        );
+    }
     // What changes the schema must not do so under a server that runs.
     let _held = match command {
         DbCommand::Status => None,

@@ -141,6 +141,43 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
 }
 
 #[test]
+fn names_of_older_systems_are_read() {
+    // One value that is right for each setting that has another name.
+    let value = |name: &str| match name {
+        "S3_REGION" => "eu-central-1",
+        "PLUE_PUBLIC_URL" | "CORS_ORIGINS" => "https://plue.example",
+        "PLUE_DATA_DIR" | "PLUE_REPOS_DIR" | "SSH_HOST_KEYS" => "/srv/plue",
+        _ => "4f1c9be27d50a8366e0d12c7b95a43f8",
+    };
+    let mut seen = 0;
+    for variable in VARIABLES {
+        for alias in variable.aliases {
+            let env = map("environment", &[(alias, value(variable.name))]);
+            let layers = Layers(vec![&env]);
+            Config::read(&layers).unwrap_or_else(|error| panic!("{alias}: {error}"));
+            let (found, from) = layers.value(variable);
+            assert_eq!(
+                (found.as_str(), from.as_str()),
+                (value(variable.name), "environment"),
+                "{alias}"
+            );
+            // The name of our own wins.
+            let both = map(
+                "environment",
+                &[(alias, "other"), (variable.name, value(variable.name))],
+            );
+            assert_eq!(
+                Layers(vec![&both]).value(variable).0,
+                value(variable.name),
+                "{alias}"
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen >= 11, "only {seen}");
+}
+
+#[test]
 fn secrets_are_never_shown() {
     let env = map(
         "environment",

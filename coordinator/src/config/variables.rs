@@ -107,11 +107,14 @@ pub const VARIABLES: &[Variable] = &[
         "a file of NAME=value lines",
         "Settings that neither a flag nor the environment gives. Flag: --config.",
     ),
-    plain(
-        "PLUE_DATA_DIR",
-        "data",
-        "a folder",
-        "Where everything is kept that is not kept elsewhere. Flag: --data-dir.",
+    also(
+        plain(
+            "PLUE_DATA_DIR",
+            "data",
+            "a folder",
+            "Where everything is kept that is not kept elsewhere. Flag: --data-dir.",
+        ),
+        &["DATA_DIR"],
     ),
     plain(
         "HOST",
@@ -125,11 +128,14 @@ pub const VARIABLES: &[Variable] = &[
         "a port, 0 for any free one",
         "The HTTP port: HTTP/1.1 and HTTP/2 without TLS. Flag: --http ADDRESS:PORT.",
     ),
-    plain(
-        "PLUE_PUBLIC_URL",
-        "",
-        "an origin such as https://plue.example",
-        "The address that people use. With https, cookies are Secure and HSTS is sent.",
+    also(
+        plain(
+            "PLUE_PUBLIC_URL",
+            "",
+            "an origin such as https://plue.example",
+            "The address that people use. With https, cookies are Secure and HSTS is sent.",
+        ),
+        &["BASE_URL"],
     ),
     plain(
         "PLUE_PUBLIC_SSH",
@@ -143,11 +149,14 @@ pub const VARIABLES: &[Variable] = &[
         "a short text",
         "What the site calls itself.",
     ),
-    plain(
-        "CORS_ORIGINS",
-        "",
-        "origins, separated by commas",
-        "Whose scripts may call the API with credentials.",
+    also(
+        plain(
+            "CORS_ORIGINS",
+            "",
+            "origins, separated by commas",
+            "Whose scripts may call the API with credentials.",
+        ),
+        &["TRUSTED_ORIGINS"],
     ),
     plain(
         "PLUE_TRUSTED_PROXIES",
@@ -246,14 +255,14 @@ pub const VARIABLES: &[Variable] = &[
             "an access key",
             "Who the coordinator is to S3.",
         ),
-        &["AWS_ACCESS_KEY_ID"],
+        &["AWS_ACCESS_KEY_ID", "S3_ACCESS_KEY"],
     ),
     also(
         Variable {
             expects: "a secret key",
             ..secret("S3_SECRET_ACCESS_KEY", "Proves it.")
         },
-        &["AWS_SECRET_ACCESS_KEY"],
+        &["AWS_SECRET_ACCESS_KEY", "S3_SECRET_KEY"],
     ),
     also(
         Variable {
@@ -262,9 +271,12 @@ pub const VARIABLES: &[Variable] = &[
         },
         &["AWS_SESSION_TOKEN"],
     ),
-    secret(
-        "JWT_SECRET",
-        "Derives the keys of session JWTs, CSRF tokens, cursors and credential caches.",
+    also(
+        secret(
+            "JWT_SECRET",
+            "Derives the keys of session JWTs, CSRF tokens, cursors and credential caches.",
+        ),
+        &["BETTER_AUTH_SECRET"],
     ),
     secret(
         "JWT_SECRET_PREVIOUS",
@@ -409,11 +421,14 @@ pub const VARIABLES: &[Variable] = &[
         "a port, 0 for any free one",
         "The SSH port. Flag: --ssh ADDRESS:PORT.",
     ),
-    plain(
-        "SSH_HOST_KEYS",
-        "",
-        "files, separated by commas",
-        "Host keys; none are made once in the data folder, ed25519 and rsa.",
+    also(
+        plain(
+            "SSH_HOST_KEYS",
+            "",
+            "files, separated by commas",
+            "Host keys; none are made once in the data folder, ed25519 and rsa.",
+        ),
+        &["SSH_HOST_KEY_PATH"],
     ),
     plain(
         "SSH_BANNER",
