@@ -10,6 +10,7 @@ use crate::repositories::Repository;
 use crate::{Error, Forge};
 use plue_blobs::{BlobKey, PackPart};
 use plue_contract::{PackId, RepoId};
+use plue_git::browse::Reader;
 use plue_git::cache::{Bare, CacheError, Durability, PackFiles, PackedRef, Stamp, Transfer};
 use plue_git::oid::{ObjectFormat, Oid};
 use plue_git::refname::RefName;
@@ -46,6 +47,8 @@ struct Entry {
 /// A copy as it stood when it was brought up to a generation.
 struct Copy {
     bare: Bare,
+    /// Opened at most once for a generation, by whoever browses it first.
+    reader: Reader,
     stamp: Stamp,
     packs: Vec<Oid>,
     /// Shared by all that read this folder, through every generation that it shows.
@@ -86,6 +89,11 @@ pub(crate) struct Pinned {
 impl Pinned {
     pub(crate) fn bare(&self) -> &Bare {
         &self.copy.bare
+    }
+
+    /// What reads this generation for people.
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.copy.reader
     }
 
     /// The packs that count in the pinned generation.
@@ -358,6 +366,7 @@ async fn catch_up(
     fetch_missing(forge, id, &bare, &snapshot.packs).await?;
     let copy = {
         let bare = bare.clone();
+        let git = forge.git().clone();
         let watched = forge.settings().watched;
         blocking(move || {
             show(&bare, &snapshot, watched)?;
@@ -365,6 +374,7 @@ async fn catch_up(
             Ok(Copy {
                 packs: snapshot.packs.iter().map(|(checksum, _)| *checksum).collect(),
                 stamp: snapshot.stamp,
+                reader: Reader::new(&git, &bare),
                 bare,
                 folder,
             })

@@ -3,7 +3,7 @@
 #[path = "support/place.rs"]
 mod support;
 
-use plue_git::browse::{self, BrowseError, EntryKind};
+use plue_git::browse::{self, BrowseError, EntryKind, Reader};
 use plue_git::{Bare, Durability, ObjectFormat, Oid, PackedRef, RefName, Stamp, import, maintenance};
 use support::{Place, person};
 
@@ -49,6 +49,7 @@ async fn names_are_resolved_to_commits() {
     for format in [ObjectFormat::Sha1, ObjectFormat::Sha256] {
         let (place, tip) = stored(format).await;
         let (git, bare) = (&place.git, &place.bare);
+        let reader = &Reader::new(git, bare);
         let (tip_hex, v2) = (tip.to_string(), place.oid("v2").to_string());
         for name in [
             "main",
@@ -60,7 +61,7 @@ async fn names_are_resolved_to_commits() {
             &tip_hex,
             &v2,
         ] {
-            assert_eq!(browse::resolve(git, bare, name).await.unwrap(), tip, "{name}");
+            assert_eq!(browse::resolve(reader, name).await.unwrap(), tip, "{name}");
         }
         let tree = place.oid("main^{tree}").to_string();
         let nowhere = "1".repeat(format.hex_len());
@@ -78,7 +79,7 @@ async fn names_are_resolved_to_commits() {
             &nowhere,
             &tip_hex[..12],
         ] {
-            let found = browse::resolve(git, bare, name).await;
+            let found = browse::resolve(reader, name).await;
             assert!(matches!(found, Err(BrowseError::NotFound)), "{name:?}: {found:?}");
         }
     }
@@ -89,11 +90,12 @@ async fn folders_are_listed_as_git_lists_them() {
     for format in [ObjectFormat::Sha1, ObjectFormat::Sha256] {
         let (place, tip) = stored(format).await;
         let (git, bare) = (&place.git, &place.bare);
+        let reader = &Reader::new(git, bare);
         let v2 = place.oid("v2");
         let tree = place.oid("main^{tree}");
         for rev in [tip, v2, tree] {
             for path in ["", "src", "src/deep", "/src/deep/"] {
-                let listed = browse::tree(git, bare, rev, path).await.unwrap();
+                let listed = browse::tree(reader, rev, path).await.unwrap();
                 let lines: Vec<String> = listed
                     .iter()
                     .map(|entry| {
@@ -119,7 +121,7 @@ async fn folders_are_listed_as_git_lists_them() {
                 }
             }
         }
-        let kinds: Vec<_> = browse::tree(git, bare, tip, "").await.unwrap();
+        let kinds: Vec<_> = browse::tree(reader, tip, "").await.unwrap();
         let link = kinds.iter().find(|entry| entry.name == "link").unwrap();
         assert_eq!((link.kind, link.size_bytes), (EntryKind::Symlink, Some(9)));
         for (path, expected) in [
@@ -129,7 +131,7 @@ async fn folders_are_listed_as_git_lists_them() {
             ("module", "nothing of this name"),
             ("../x", "nothing of this name"),
         ] {
-            let refused = browse::tree(git, bare, tip, path).await.unwrap_err();
+            let refused = browse::tree(reader, tip, path).await.unwrap_err();
             assert!(refused.to_string().contains(expected), "{path}: {refused}");
         }
     }
@@ -140,11 +142,12 @@ async fn files_are_read_up_to_a_size() {
     for format in [ObjectFormat::Sha1, ObjectFormat::Sha256] {
         let (place, tip) = stored(format).await;
         let (git, bare) = (&place.git, &place.bare);
+        let reader = &Reader::new(git, bare);
         let readme = place.oid("main:README.md");
         for (rev, path) in [(tip, "README.md"), (readme, "")] {
-            let blob = browse::blob(git, bare, rev, path, 6).await.unwrap();
+            let blob = browse::blob(reader, rev, path, 6).await.unwrap();
             assert_eq!((blob.oid, &blob.content[..]), (readme, &b"hello\n"[..]));
-            let large = browse::blob(git, bare, rev, path, 5).await;
+            let large = browse::blob(reader, rev, path, 5).await;
             assert!(
                 matches!(
                     large,
@@ -156,18 +159,16 @@ async fn files_are_read_up_to_a_size() {
                 "{large:?}"
             );
         }
-        let deep = browse::blob(git, bare, tip, "src/deep/a file", 100)
-            .await
-            .unwrap();
+        let deep = browse::blob(reader, tip, "src/deep/a file", 100).await.unwrap();
         assert_eq!(&deep.content[..], b"text");
-        let link = browse::blob(git, bare, tip, "link", 100).await.unwrap();
+        let link = browse::blob(reader, tip, "link", 100).await.unwrap();
         assert_eq!(&link.content[..], b"README.md");
         for (rev, path) in [(tip, "src"), (tip, "")] {
-            let odd = browse::blob(git, bare, rev, path, 100).await;
+            let odd = browse::blob(reader, rev, path, 100).await;
             assert!(matches!(odd, Err(BrowseError::NotABlob)), "{path}: {odd:?}");
         }
         for path in ["src/nope", "nope/nope", "module", "../README.md", "README.md/x"] {
-            let odd = browse::blob(git, bare, tip, path, 100).await;
+            let odd = browse::blob(reader, tip, path, 100).await;
             assert!(matches!(odd, Err(BrowseError::NotFound)), "{path}: {odd:?}");
         }
     }
@@ -178,12 +179,13 @@ async fn history_is_paged() {
     for format in [ObjectFormat::Sha1, ObjectFormat::Sha256] {
         let (place, tip) = stored(format).await;
         let (git, bare) = (&place.git, &place.bare);
+        let reader = &Reader::new(git, bare);
         for round in 0..2 {
-            let all = browse::commits(git, bare, tip, 0, 100).await.unwrap();
+            let all = browse::commits(reader, tip, 0, 100).await.unwrap();
             assert_eq!(all.len(), 5);
             let mut paged = vec![];
             for skip in (0..6).step_by(2) {
-                paged.extend(browse::commits(git, bare, tip, skip, 2).await.unwrap());
+                paged.extend(browse::commits(reader, tip, skip, 2).await.unwrap());
             }
             assert_eq!(paged, all);
             let merge = &all[0];
@@ -203,11 +205,11 @@ async fn history_is_paged() {
                     .any(|commit| commit.message == "Title\n\nBody of the\nmessage.\n")
             );
             // A tag begins at what it is of; a tree has no history.
-            let by_tag = browse::commits(git, bare, place.oid("v2"), 0, 1).await.unwrap();
+            let by_tag = browse::commits(reader, place.oid("v2"), 0, 1).await.unwrap();
             assert_eq!(by_tag[0].oid, tip);
             let tree = place.oid("main^{tree}");
             assert!(matches!(
-                browse::commits(git, bare, tree, 0, 1).await,
+                browse::commits(reader, tree, 0, 1).await,
                 Err(BrowseError::NotFound)
             ));
             // The second round reads the same from a commit graph.
@@ -230,7 +232,9 @@ async fn a_large_folder_is_listed_quickly() {
     let quarantine = place.receive(&place.pack(&["main"], false)).await.unwrap();
     place.accept(&quarantine, &[("refs/heads/main", tip)]);
     let begin = std::time::Instant::now();
-    let listed = browse::tree(&place.git, &place.bare, tip, "").await.unwrap();
+    let listed = browse::tree(&Reader::new(&place.git, &place.bare), tip, "")
+        .await
+        .unwrap();
     assert_eq!(listed.len(), 5001);
     assert!(begin.elapsed().as_secs() < 5, "{:?}", begin.elapsed());
 }

@@ -13,14 +13,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use plue_contract::Caller;
-use plue_forge::Permit;
-use plue_forge::access::repositories::{ReadRepo, read};
-use plue_forge::browse::{self, Commit, EntryKind, Signature, TreeEntry};
+use plue_forge::access::repositories::read;
+use plue_forge::browse::{self, Commit, EntryKind, Signature, TreeEntry, View};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-async fn permit(site: &Site, caller: &Caller, path: &Path) -> Result<Permit<ReadRepo>, Failure> {
-    Ok(read(&site.forge, caller, &path.repository()?, site.now_ms()).await?)
+/// Opens a view of the repository that the path names, for whoever may read it.
+async fn look(site: &Site, caller: &Caller, path: &Path) -> Result<View, Failure> {
+    let permit = read(&site.forge, caller, &path.repository()?, site.now_ms()).await?;
+    Ok(browse::look(&site.forge, permit).await?)
 }
 
 /// An object id, whole: 40 hex digits, or 64 in a SHA-256 repository.
@@ -54,9 +55,9 @@ pub async fn resolve(
     path: Path,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let permit = permit(&site, &caller, &path).await?;
+    let view = look(&site, &caller, &path).await?;
     let name = path.text("ref").to_owned();
-    let commit = browse::resolve(&site.forge, permit, &name).await?.to_string();
+    let commit = view.resolve(&name).await?.to_string();
     cached::json(&headers, &RefView { commit, name })
 }
 
@@ -94,12 +95,12 @@ pub async fn tree(
     path: Path,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let permit = permit(&site, &caller, &path).await?;
+    let view = look(&site, &caller, &path).await?;
     let (sha, within) = (
         oid(&path)?.to_owned(),
         path.text("path").trim_end_matches('/').to_owned(),
     );
-    let entries = browse::tree(&site.forge, permit, &sha, &within).await?;
+    let entries = view.tree(&sha, &within).await?;
     let view = |entry: TreeEntry| EntryView {
         kind: match entry.kind {
             EntryKind::Tree => "tree",
@@ -161,9 +162,9 @@ pub async fn blob(
     path: Path,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let permit = permit(&site, &caller, &path).await?;
+    let view = look(&site, &caller, &path).await?;
     let (sha, within) = (oid(&path)?.to_owned(), path.text("path").to_owned());
-    let found = browse::blob(&site.forge, permit, &sha, &within).await?;
+    let found = view.blob(&sha, &within).await?;
     let tag = format!("\"{}\"", found.oid);
     Ok(cached::tagged(&headers, &tag, || {
         let size = found.content.len();
@@ -232,17 +233,12 @@ pub async fn commits(
     page: Page,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let permit = permit(&site, &caller, &path).await?;
+    let view = look(&site, &caller, &path).await?;
     let reference = query.reference.unwrap_or_else(|| String::from("HEAD"));
     let count = |n: i64| usize::try_from(n).unwrap_or(usize::MAX);
-    let found = browse::commits(
-        &site.forge,
-        permit,
-        &reference,
-        count(page.offset),
-        count(page.limit),
-    )
-    .await?;
+    let found = view
+        .commits(&reference, count(page.offset), count(page.limit))
+        .await?;
     // A whole part may have another after it, and be it an empty one.
     let there_is_more = found.len() == count(page.limit);
     let end = page.offset.saturating_add(page.limit);

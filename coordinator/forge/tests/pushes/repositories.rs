@@ -434,47 +434,31 @@ async fn browsing_sees_what_was_pushed() {
                 .unwrap();
             house.git(&work, &["push", "-q", &address, "main"]);
             let forge = &house.forge;
-            let permit = async || {
-                access::read(forge, &ada, &path("ada/engine"), NOW_MS)
-                    .await
-                    .unwrap()
-            };
-            let tip = browse::resolve(forge, permit().await, "main").await.unwrap();
-            assert_eq!(tip.to_string(), house.git(&work, &["rev-parse", "HEAD"]));
-            let root = browse::tree(forge, permit().await, &tip.to_string(), "")
+            let permit = access::read(forge, &ada, &path("ada/engine"), NOW_MS)
                 .await
                 .unwrap();
+            let view = browse::look(forge, permit).await.unwrap();
+            let tip = view.resolve("main").await.unwrap();
+            assert_eq!(tip.to_string(), house.git(&work, &["rev-parse", "HEAD"]));
+            let root = view.tree(tip, "").await.unwrap();
             let names: Vec<_> = root.iter().map(|entry| entry.name.as_str()).collect();
             assert_eq!(names, ["README.md", "src"]);
-            let file = browse::blob(forge, permit().await, "main", "README.md")
-                .await
-                .unwrap();
+            let file = view.blob("main", "README.md").await.unwrap();
             assert_eq!(&file.content[..], b"hello\n");
-            let large = browse::blob(forge, permit().await, "main", "src/large").await;
+            let large = view.blob("main", "src/large").await;
             assert!(matches!(large, Err(Error::TooLarge(_))));
             for none in ["none", "--exec=x", "../x"] {
+                assert!(matches!(view.resolve(none).await, Err(Error::NotFound)), "{none}");
                 assert!(
-                    matches!(
-                        browse::resolve(forge, permit().await, none).await,
-                        Err(Error::NotFound)
-                    ),
-                    "{none}"
-                );
-                assert!(
-                    matches!(
-                        browse::blob(forge, permit().await, "main", none).await,
-                        Err(Error::NotFound)
-                    ),
+                    matches!(view.blob("main", none).await, Err(Error::NotFound)),
                     "{none}"
                 );
             }
-            let history = browse::commits(forge, permit().await, "main", 0, 10)
-                .await
-                .unwrap();
+            let history = view.commits("main", 0, 10).await.unwrap();
             assert_eq!(history.len(), 2);
-            let far = browse::commits(forge, permit().await, "main", 1_000_000_000, 10).await;
+            let far = view.commits("main", 1_000_000_000, 10).await;
             assert!(matches!(far, Err(Error::Invalid { .. })));
-            assert_eq!(browse::refs(forge, permit().await).await.unwrap().len(), 1);
+            assert_eq!(view.all_refs().await.unwrap().len(), 1);
         },
     )
     .await;

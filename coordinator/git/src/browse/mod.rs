@@ -4,17 +4,52 @@
 //! Objects are read in process where that can be done, and by `git cat-file` otherwise; both stand
 //! behind one trait, and everything else is written once.
 
+mod archive;
+mod attributes;
+mod blame;
+mod blob;
 mod commit;
+mod compare;
+mod contributors;
+mod diff;
+mod editorconfig;
+mod files;
+mod folder;
+mod graph;
+mod history;
+mod languages;
+mod last_change;
+mod last_index;
+mod mailmap;
 mod objects;
+mod reader;
+mod refs;
 
-pub use commit::{Commit, Signature};
+pub use archive::{ArchiveFormat, archive};
+pub use attributes::{PathAttributes, attributes};
+pub use blame::{Blame, BlameRun, blame};
+pub use blob::{Blob, Raw, blob, raw};
+pub use commit::{Commit, CommitDetails, Containing, Signature, SignatureKind, commit};
+pub use compare::{Comparison, Count, Divergence, compare, divergence};
+pub use contributors::{Contributor, Contributors, contributors};
+pub use diff::{
+    Diff, DiffCut, DiffLimits, DiffLine, DiffOptions, FileDiff, FileStatus, Hunk, LineKind, diff,
+};
+pub use editorconfig::{Indent, indent};
+pub use files::{Files, files};
+pub use folder::{EntryKind, Folder, FolderEntry, TreeEntry, folder, tree};
+pub use history::{History, HistoryEntry, HistoryOptions, Rest, commits, history};
+pub use languages::{LanguageShare, Languages, language_of, languages};
+pub use last_change::LastChange;
+pub use last_index::{index_last_changes, indexed, keep_indexes};
+pub use reader::Reader;
+pub use refs::{Located, LocatedKind, RefItem, RefKind, RefPage, RefQuery, TagNote, locate, refs};
 
-use crate::cache::{Bare, CacheError};
-use crate::child::{Git, GitError};
+use crate::cache::CacheError;
+use crate::child::GitError;
 use crate::connectivity::ObjectKind;
 use crate::oid::{Oid, OidError};
-use crate::refname::RefName;
-use bytes::Bytes;
+use folder::{EntryKind as Kind, kind_of};
 use objects::Objects;
 
 /// The largest tree, commit or tag that is read, in bytes.
@@ -42,6 +77,9 @@ pub enum BrowseError {
         /// The most.
         limit_bytes: u64,
     },
+    /// What stands there is not text.
+    #[error("this is a binary file, it has no lines")]
+    Binary,
     /// An object says something that it cannot.
     #[error("the repository is damaged: {0}")]
     Damaged(&'static str),
@@ -62,182 +100,31 @@ impl From<OidError> for BrowseError {
     }
 }
 
-/// What stands in a folder under a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryKind {
-    /// A folder.
-    Tree,
-    /// A file.
-    Blob,
-    /// A symbolic link; a blob holds its target.
-    Symlink,
-    /// A commit of another repository: a submodule.
-    Commit,
-}
-
-/// One line of a folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TreeEntry {
-    /// Its name; what is not UTF-8 in it is replaced.
-    pub name: String,
-    /// Its path from the root of the repository.
-    pub path: String,
-    /// What it is.
-    pub kind: EntryKind,
-    /// Its mode, as `0o100644`.
-    pub mode: u32,
-    /// Its object.
-    pub oid: Oid,
-    /// The size of a file or link, in bytes.
-    pub size_bytes: Option<u64>,
-}
-
-/// A file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Blob {
-    /// Its object.
-    pub oid: Oid,
-    /// What it says.
-    pub content: Bytes,
-}
-
 /// Finds the commit that a branch, a tag, a full ref name, `HEAD` or an object id names.
-pub async fn resolve(git: &Git, bare: &Bare, name: &str) -> Result<Oid, BrowseError> {
+pub async fn resolve(reader: &Reader, name: &str) -> Result<Oid, BrowseError> {
     let name = name.to_owned();
-    within(git, bare, move |bare, objects| {
-        let oid = named(bare, &name)?.ok_or(BrowseError::NotFound)?;
-        match peel(objects, oid)? {
-            (oid, ObjectKind::Commit, _) => Ok(oid),
-            _ => Err(BrowseError::NotFound),
-        }
-    })
-    .await
+    reader
+        .within(move |session| {
+            let oid = named(&session.reader, &name)?.ok_or(BrowseError::NotFound)?;
+            session.commit_of(oid)
+        })
+        .await
 }
 
-/// Lists a folder of a commit, tag or tree; the root for an empty path. In git's own order.
-pub async fn tree(git: &Git, bare: &Bare, rev: Oid, path: &str) -> Result<Vec<TreeEntry>, BrowseError> {
-    let parts = parts(path)?;
-    within(git, bare, move |_, objects| {
-        let content = match walk_to(objects, rev, &parts)? {
-            (_, ObjectKind::Tree, content) => content,
-            _ => return Err(BrowseError::NotATree),
-        };
-        let mut entries = vec![];
-        for entry in entries_of(&content, rev) {
-            let (mode, name, oid) = entry?;
-            let name = String::from_utf8_lossy(name).into_owned();
-            let kind = kind_of(mode);
-            let size_bytes = match kind {
-                EntryKind::Blob | EntryKind::Symlink => objects.header(oid)?.map(|(_, size)| size),
-                EntryKind::Tree | EntryKind::Commit => None,
-            };
-            let path = match parts.is_empty() {
-                true => name.clone(),
-                false => format!("{}/{name}", parts.join("/")),
-            };
-            entries.push(TreeEntry {
-                name,
-                path,
-                kind,
-                mode,
-                oid,
-                size_bytes,
-            });
-        }
-        Ok(entries)
-    })
-    .await
-}
-
-/// Reads a file of a commit, tag or tree, or a blob itself for an empty path, up to a size.
-pub async fn blob(git: &Git, bare: &Bare, rev: Oid, path: &str, max_bytes: u64) -> Result<Blob, BrowseError> {
-    let parts = parts(path)?;
-    within(git, bare, move |_, objects| {
-        let oid = match parts.split_last() {
-            None => rev,
-            Some((name, folders)) => {
-                let (_, kind, content) = walk_to(objects, rev, folders)?;
-                if kind != ObjectKind::Tree {
-                    return Err(BrowseError::NotFound);
-                }
-                find_entry(&content, rev, name)?.ok_or(BrowseError::NotFound)?
-            }
-        };
-        match objects.header(oid)?.ok_or(BrowseError::NotFound)? {
-            (ObjectKind::Blob, size_bytes) if size_bytes > max_bytes => Err(BrowseError::TooLarge {
-                size_bytes,
-                limit_bytes: max_bytes,
-            }),
-            (ObjectKind::Blob, _) => {
-                let (_, content) = objects.read(oid)?.ok_or(BrowseError::NotFound)?;
-                Ok(Blob {
-                    oid,
-                    content: content.into(),
-                })
-            }
-            _ => Err(BrowseError::NotABlob),
-        }
-    })
-    .await
-}
-
-/// Lists commits from this one back, the newest first, without the first `skip` of them.
-pub async fn commits(
-    git: &Git,
-    bare: &Bare,
-    from: Oid,
-    skip: usize,
-    limit: usize,
-) -> Result<Vec<Commit>, BrowseError> {
-    within(git, bare, move |_, objects| {
-        let (from, kind, _) = peel(objects, from)?;
-        if kind != ObjectKind::Commit {
-            return Err(BrowseError::NotFound);
-        }
-        let oids = objects.history(from, skip, limit)?;
-        oids.into_iter()
-            .map(|oid| {
-                let (_, content) = read_structure(objects, oid)?;
-                Commit::parse(oid, &content)
-            })
-            .collect()
-    })
-    .await
-}
-
-/// Runs what blocks on a thread where that harms nobody.
-async fn within<T: Send + 'static>(
-    git: &Git,
-    bare: &Bare,
-    work: impl FnOnce(&Bare, &mut dyn Objects) -> Result<T, BrowseError> + Send + 'static,
-) -> Result<T, BrowseError> {
-    let (git, bare) = (git.clone(), bare.clone());
-    let done = tokio::task::spawn_blocking(move || {
-        let mut objects = objects::open(&git, &bare)?;
-        work(&bare, objects.as_mut())
-    });
-    done.await
-        .unwrap_or_else(|panicked| Err(BrowseError::Read(Box::new(panicked))))
-}
-
-fn named(bare: &Bare, name: &str) -> Result<Option<Oid>, BrowseError> {
+fn named(reader: &Reader, name: &str) -> Result<Option<Oid>, BrowseError> {
+    let bare = reader.bare();
     if let Ok(oid) = Oid::parse(name, bare.format()) {
         return Ok(Some(oid));
     }
     let candidates = match name {
-        "HEAD" => [Ok(bare.head()?), Err(())],
-        full if full.starts_with("refs/") => [full.parse().map_err(drop), Err(())],
-        short => ["heads", "tags"].map(|kind| format!("refs/{kind}/{short}").parse().map_err(drop)),
+        "HEAD" => vec![bare.head()?.to_string()],
+        full if full.starts_with("refs/") => vec![full.to_owned()],
+        short => ["heads", "tags"]
+            .map(|kind| format!("refs/{kind}/{short}"))
+            .into(),
     };
-    for candidate in candidates {
-        let candidate: Result<RefName, ()> = candidate;
-        if let Ok(candidate) = candidate
-            && let Some(found) = bare.find_ref(&candidate)?
-        {
-            return Ok(Some(found.oid));
-        }
-    }
-    Ok(None)
+    let table = reader.refs()?;
+    Ok(candidates.iter().find_map(|name| Some(table.find(name)?.oid)))
 }
 
 /// Takes a path apart; one that leads out of the repository or nowhere is not found.
@@ -348,15 +235,6 @@ fn entries_of(content: &[u8], like: Oid) -> impl Iterator<Item = Result<RawEntry
             }
         }
     })
-}
-
-fn kind_of(mode: u32) -> EntryKind {
-    match mode & 0o170_000 {
-        0o040_000 => EntryKind::Tree,
-        0o120_000 => EntryKind::Symlink,
-        0o160_000 => EntryKind::Commit,
-        _ => EntryKind::Blob,
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! cannot be read so.
 
 use super::BrowseError;
+use super::reader::Reader;
 use crate::cache::Bare;
 use crate::child::{Git, GitError};
 use crate::connectivity::ObjectKind;
@@ -15,31 +16,20 @@ pub(super) trait Objects {
     fn header(&mut self, oid: Oid) -> Result<Option<(ObjectKind, u64)>, BrowseError>;
     /// An object's kind and content; none where it does not exist.
     fn read(&mut self, oid: Oid) -> Result<Option<(ObjectKind, Vec<u8>)>, BrowseError>;
-    /// Commits from this one back by their time, the newest first.
-    fn history(&mut self, from: Oid, skip: usize, limit: usize) -> Result<Vec<Oid>, BrowseError>;
 }
 
-pub(super) fn open(git: &Git, bare: &Bare) -> Result<Box<dyn Objects>, BrowseError> {
-    Ok(match bare.format() {
-        ObjectFormat::Sha1 => {
-            // Whoever owns the files: the server made this repository. Neither the environment
-            // nor a person's configuration has a say.
-            let options = gix::open::Options::isolated()
-                .open_path_as_is(true)
-                .with(gix::sec::Trust::Full);
-            let mut repository = gix::open_opts(bare.dir(), options).map_err(failed)?;
-            repository.object_cache_size(4 << 20);
-            Box::new(InProcess { repository })
-        }
+pub(super) fn open(reader: &Reader) -> Result<Box<dyn Objects>, BrowseError> {
+    Ok(match reader.bare().format() {
+        ObjectFormat::Sha1 => Box::new(InProcess {
+            repository: reader.in_process()?,
+        }),
         ObjectFormat::Sha256 => Box::new(ByChild {
-            batch: Batch::start(git, bare)?,
-            git: git.clone(),
-            bare: bare.clone(),
+            batch: Batch::start(reader.git(), reader.bare())?,
         }),
     })
 }
 
-fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> BrowseError {
+pub(super) fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> BrowseError {
     BrowseError::Read(error.into())
 }
 
@@ -47,7 +37,7 @@ struct InProcess {
     repository: gix::Repository,
 }
 
-fn gix_id(oid: Oid) -> Result<gix::ObjectId, BrowseError> {
+pub(super) fn gix_id(oid: Oid) -> Result<gix::ObjectId, BrowseError> {
     gix::ObjectId::try_from(oid.as_bytes()).map_err(failed)
 }
 
@@ -70,26 +60,10 @@ impl Objects for InProcess {
         let object = self.repository.try_find_object(gix_id(oid)?).map_err(failed)?;
         Ok(object.map(|object| (kind(object.kind), object.detach().data)))
     }
-
-    fn history(&mut self, from: Oid, skip: usize, limit: usize) -> Result<Vec<Oid>, BrowseError> {
-        use gix::revision::walk::Sorting;
-        use gix::traverse::commit::simple::CommitTimeOrder;
-        self.repository
-            .rev_walk([gix_id(from)?])
-            .sorting(Sorting::ByCommitTime(CommitTimeOrder::NewestFirst))
-            .all()
-            .map_err(failed)?
-            .skip(skip)
-            .take(limit)
-            .map(|step| Ok(Oid::from_bytes(step.map_err(failed)?.id.as_bytes())?))
-            .collect()
-    }
 }
 
 struct ByChild {
     batch: Batch,
-    git: Git,
-    bare: Bare,
 }
 
 /// A `git cat-file` that answers one question after another.
@@ -162,26 +136,5 @@ impl Objects for ByChild {
             return Err(odd("less than it promised").into());
         }
         Ok(Some((kind, content)))
-    }
-
-    fn history(&mut self, from: Oid, skip: usize, limit: usize) -> Result<Vec<Oid>, BrowseError> {
-        let mut command: Command = self.git.command(self.bare.dir()).into_std();
-        let listed = command
-            .arg("rev-list")
-            .args([format!("--skip={skip}"), format!("--max-count={limit}")])
-            .args(["--end-of-options", &from.to_string()])
-            .output()
-            .map_err(GitError::from)?;
-        if !listed.status.success() {
-            return Err(GitError::Failed {
-                verb: "rev-list".into(),
-                message: String::from_utf8_lossy(&listed.stderr).trim().to_owned(),
-            }
-            .into());
-        }
-        String::from_utf8_lossy(&listed.stdout)
-            .lines()
-            .map(|line| Ok(Oid::parse(line, from.format())?))
-            .collect()
     }
 }

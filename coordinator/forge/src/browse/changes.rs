@@ -1,0 +1,54 @@
+//! What changed: in one commit, and between two.
+
+use super::{Comparison, Diff, DiffOptions, Rev, View};
+use crate::Error;
+use plue_git::browse;
+
+/// The most commits that a comparison lists.
+const MAX_COMPARED: usize = 250;
+/// How many commits a comparison looks at.
+const MAX_COMPARED_STEPS: usize = 100_000;
+
+impl View {
+    /// What changed from one commit or tree to another; without `from`, what a commit changed
+    /// against its first parent.
+    pub async fn diff(
+        &self,
+        from: Option<Rev<'_>>,
+        to: impl Into<Rev<'_>>,
+        options: DiffOptions,
+    ) -> Result<Diff, Error> {
+        let to = to.into();
+        self.within(async {
+            let from = match from {
+                Some(from) => Some(self.find(from).await?),
+                None => None,
+            };
+            browse::diff(self.reader(), from, self.find(to).await?, options).await
+        })
+        .await
+    }
+
+    /// What `head` has that `base` has not.
+    pub async fn compare(
+        &self,
+        base: impl Into<Rev<'_>>,
+        head: impl Into<Rev<'_>>,
+        options: DiffOptions,
+    ) -> Result<Comparison, Error> {
+        let (base, head) = (base.into(), head.into());
+        self.within(async {
+            let (base, head) = (self.find(base).await?, self.find(head).await?);
+            browse::compare(
+                self.reader(),
+                base,
+                head,
+                MAX_COMPARED,
+                MAX_COMPARED_STEPS,
+                options,
+            )
+            .await
+        })
+        .await
+    }
+}

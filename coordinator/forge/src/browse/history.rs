@@ -1,0 +1,91 @@
+//! What came before: commits, the history of a path, blame, and who wrote it.
+
+use super::{Blame, Commit, CommitDetails, Contributors, History, Rev, View};
+use crate::Error;
+use plue_git::browse::{self, HistoryOptions};
+
+/// The most commits of one page of history.
+pub const MAX_COMMITS: usize = 100;
+/// The most commits that a page of history may pass over: history further back is for clones.
+pub const MAX_SKIPPED: usize = 10_000;
+/// How many commits are read in search of those that changed a path.
+const MAX_SEARCHED: usize = 5000;
+/// The largest file that is blamed, in bytes.
+const MAX_BLAMED_BYTES: u64 = 1 << 20;
+/// How many commits are looked at for the contributors.
+const MAX_AUTHORED: usize = 100_000;
+/// How many refs, and how many commits, are looked at in search of those that contain a commit.
+const MAX_CONTAINING: usize = 100;
+const MAX_CONTAINING_STEPS: usize = 20_000;
+
+impl View {
+    /// The history that ends at `rev`, the newest first: so many commits, after so many.
+    pub async fn commits(
+        &self,
+        rev: impl Into<Rev<'_>>,
+        skip: usize,
+        limit: usize,
+    ) -> Result<Vec<Commit>, Error> {
+        let rev = rev.into();
+        check_skip(skip)?;
+        let limit = limit.clamp(1, MAX_COMMITS);
+        self.within(async { browse::commits(self.reader(), self.find(rev).await?, skip, limit).await })
+            .await
+    }
+
+    /// The commits that changed a file or folder, the newest first: so many, after so many. With
+    /// `follow`, a file is followed to the names that it had before.
+    pub async fn history(
+        &self,
+        rev: impl Into<Rev<'_>>,
+        path: &str,
+        follow: bool,
+        skip: usize,
+        limit: usize,
+    ) -> Result<History, Error> {
+        let rev = rev.into();
+        check_skip(skip)?;
+        let options = HistoryOptions {
+            follow,
+            skip,
+            limit: limit.clamp(1, MAX_COMMITS),
+            max_steps: MAX_SEARCHED,
+        };
+        self.within(async { browse::history(self.reader(), self.find(rev).await?, path, options).await })
+            .await
+    }
+
+    /// One commit with everything that is known about it. What it changed is [`View::diff`].
+    pub async fn commit(&self, rev: impl Into<Rev<'_>>) -> Result<CommitDetails, Error> {
+        let rev = rev.into();
+        self.within(async {
+            let oid = self.find(rev).await?;
+            browse::commit(self.reader(), oid, MAX_CONTAINING, MAX_CONTAINING_STEPS).await
+        })
+        .await
+    }
+
+    /// Where each line of a file is from. Binary files are refused, and those beyond a megabyte.
+    pub async fn blame(&self, rev: impl Into<Rev<'_>>, path: &str) -> Result<Blame, Error> {
+        let rev = rev.into();
+        self.within(async {
+            browse::blame(self.reader(), self.find(rev).await?, path, MAX_BLAMED_BYTES).await
+        })
+        .await
+    }
+
+    /// Who wrote the commits from `rev` back.
+    pub async fn contributors(&self, rev: impl Into<Rev<'_>>) -> Result<Contributors, Error> {
+        let rev = rev.into();
+        self.within(async { browse::contributors(self.reader(), self.find(rev).await?, MAX_AUTHORED).await })
+            .await
+    }
+}
+
+fn check_skip(skip: usize) -> Result<(), Error> {
+    if skip > MAX_SKIPPED {
+        let why = format!("history is shown to {MAX_SKIPPED} commits back; clone the repository for more");
+        return Err(Error::invalid("offset", why));
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! Looking into a repository without cloning it: what a ref names, folders, files, history.
+//!
+//! [`look`] opens one view of a repository: a place in the queue, and a copy that stays as it is
+//! until the view is dropped. Everything that a page shows is read from one view, and so is of one
+//! moment. The verbs here are its methods, one file a noun.
+
+mod changes;
+mod history;
+mod names;
+mod trees;
+
+use crate::access::Permit;
+use crate::access::repositories::ReadRepo;
+use crate::cache::{self, Pinned};
+use crate::repositories::Repository;
+use crate::transport::queue::Slot;
+use crate::{Error, Forge};
+use plue_git::browse::{self, BrowseError, Reader};
+use plue_git::oid::Oid;
+use std::time::Duration;
+
+pub use history::{MAX_COMMITS, MAX_SKIPPED};
+pub use names::MAX_REFS;
+pub use plue_git::browse::{
+    ArchiveFormat, Blame, BlameRun, Blob, Commit, CommitDetails, Comparison, Containing, Contributor,
+    Contributors, Count, Diff, DiffCut, DiffLimits, DiffLine, DiffOptions, Divergence, EntryKind, FileDiff,
+    FileStatus, Files, Folder, FolderEntry, History, HistoryEntry, Hunk, Indent, LanguageShare, Languages,
+    LastChange, LineKind, Located, LocatedKind, PathAttributes, RefItem, RefKind, RefPage, Rest, Signature,
+    SignatureKind, TagNote, TreeEntry, language_of,
+};
+pub use plue_git::cache::PackedRef;
+pub use plue_git::oid;
+pub use trees::Stream;
+
+/// What is looked at: a name, or an object.
+#[derive(Clone, Copy, Debug)]
+pub enum Rev<'a> {
+    /// A bookmark, a tag, a full ref name, `HEAD` or a full object id.
+    Name(&'a str),
+    /// An object.
+    Oid(Oid),
+}
+
+impl<'a> From<&'a str> for Rev<'a> {
+    fn from(name: &'a str) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl<'a> From<&'a String> for Rev<'a> {
+    fn from(name: &'a String) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl From<Oid> for Rev<'_> {
+    fn from(oid: Oid) -> Self {
+        Self::Oid(oid)
+    }
+}
+
+/// A repository as it stood at one moment, open for reading.
+pub struct View {
+    forge: Forge,
+    permit: Permit<ReadRepo>,
+    pinned: Pinned,
+    _slot: Slot,
+}
+
+/// Takes a place in the queue, brings the copy up to date, and pins it for as long as the view
+/// lives.
+pub async fn look(forge: &Forge, permit: Permit<ReadRepo>) -> Result<View, Error> {
+    let slot = forge.local_git().browses.enter(permit.caller()).await?;
+    let pinned = cache::open(forge, permit.on()).await?;
+    Ok(View {
+        forge: forge.clone(),
+        permit,
+        pinned,
+        _slot: slot,
+    })
+}
+
+impl View {
+    /// The repository that is looked at.
+    pub fn repository(&self) -> &Repository {
+        self.permit.on()
+    }
+
+    fn reader(&self) -> &Reader {
+        self.pinned.reader()
+    }
+
+    /// Waits for an answer for as long as one look may take.
+    async fn within<T>(&self, reading: impl Future<Output = Result<T, BrowseError>>) -> Result<T, Error> {
+        let deadline = Duration::from_millis(self.forge.settings().browse_deadline_ms);
+        match tokio::time::timeout(deadline, reading).await {
+            Ok(read) => Ok(read?),
+            Err(_) => Err(Error::Busy { retry_after_s: 30 }),
+        }
+    }
+
+    /// An object of any kind by its full id, anything else by its name.
+    async fn find(&self, rev: Rev<'_>) -> Result<Oid, BrowseError> {
+        match rev {
+            Rev::Oid(oid) => Ok(oid),
+            Rev::Name(name) => match Oid::parse(name, self.reader().bare().format()) {
+                Ok(oid) => Ok(oid),
+                Err(_) => browse::resolve(self.reader(), name).await,
+            },
+        }
+    }
+}
+
+impl From<BrowseError> for Error {
+    fn from(error: BrowseError) -> Self {
+        match error {
+            BrowseError::NotFound | BrowseError::NotATree | BrowseError::NotABlob => Self::NotFound,
+            said @ BrowseError::TooLarge { .. } => Self::TooLarge(said.to_string()),
+            said @ BrowseError::Binary => Self::Refused(said.to_string()),
+            BrowseError::Cache(error) => error.into(),
+            error => Self::Internal(format!("browsing: {}", chain(&error))),
+        }
+    }
+}
+
+/// An error with its causes, for the log.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
