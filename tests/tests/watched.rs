@@ -168,7 +168,7 @@ fn one_request_id_leads_from_the_answer_to_the_log_of_the_job() {
     let done = within(JOB, "the job's log has the request's id", || {
         logged("a job is done", "job")
     });
-    assert_eq!(done["span"]["kind"], "maintain", "{done}");
+    assert_eq!(done["span"]["kind"], "prepare", "{done}");
     plue.stop().unwrap();
 }
 

@@ -3,7 +3,7 @@
 //! Here is which jobs there are, when they run, and what happens when one fails; what each of
 //! them does is a function of the noun that it is about.
 
-use crate::{Error, Forge, maintenance, sessions, sweeper};
+use crate::{Error, Forge, browse, maintenance, sessions, sweeper};
 use plue_contract::RepoId;
 use plue_store::Tx;
 use plue_store::jobs::{self as rows, JobRow, NewJobRow};
@@ -39,6 +39,11 @@ pub enum Job {
         /// The repository.
         repository: RepoId,
     },
+    /// Prepare what pages read of a repository.
+    Prepare {
+        /// The repository.
+        repository: RepoId,
+    },
 }
 
 /// The jobs that are always there, and how often they run, in milliseconds.
@@ -55,6 +60,7 @@ impl Job {
             Self::SweepSessions => "sweep_sessions",
             Self::PurgeDeleted { .. } => "purge_deleted",
             Self::Maintain { .. } => "maintain",
+            Self::Prepare { .. } => "prepare",
         }
     }
 
@@ -62,7 +68,9 @@ impl Job {
     fn key(&self) -> String {
         match self {
             Self::SweepUploads | Self::SweepSessions => self.kind().to_owned(),
-            Self::PurgeDeleted { repository } | Self::Maintain { repository } => {
+            Self::PurgeDeleted { repository }
+            | Self::Maintain { repository }
+            | Self::Prepare { repository } => {
                 format!("{}:{repository}", self.kind())
             }
         }
@@ -83,6 +91,7 @@ impl Job {
                 sweeper::purge_deleted(forge, *repository, request_id, now_ms).await
             }
             Self::Maintain { repository } => maintenance::maintain(forge, *repository, now_ms).await,
+            Self::Prepare { repository } => browse::prepare::prepare(forge, *repository).await,
         }
     }
 }
@@ -245,6 +254,9 @@ mod tests {
                 repository: RepoId(7),
             },
             Job::Maintain {
+                repository: RepoId(7),
+            },
+            Job::Prepare {
                 repository: RepoId(7),
             },
         ];

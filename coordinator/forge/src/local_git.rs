@@ -1,6 +1,8 @@
 //! Git on this machine: the program, the copies of repositories, and the queues in front of both.
 
 use crate::Error;
+use crate::browse::Answers;
+use crate::browse::prepare::Preparing;
 use crate::cache::Caches;
 use crate::settings::GitSettings;
 use crate::transport::queue::Queue;
@@ -15,6 +17,8 @@ pub struct LocalGit {
     pub(crate) uploads: Queue,
     pub(crate) pushes: Queue,
     pub(crate) browses: Queue,
+    pub(crate) answers: Answers,
+    pub(crate) preparing: Preparing,
 }
 
 impl LocalGit {
@@ -28,6 +32,8 @@ impl LocalGit {
             uploads: Queue::new("upload-pack", queues.uploads, queues.uploads_per_caller, wait),
             pushes: Queue::new("receive-pack", queues.pushes, queues.pushes_per_caller, wait),
             browses: Queue::new("browse", queues.browses, queues.browses_per_caller, wait),
+            answers: Answers::default(),
+            preparing: Preparing::default(),
             program,
             caches,
             settings,

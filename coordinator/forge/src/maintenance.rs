@@ -1,32 +1,27 @@
-//! What keeps a repository quick to serve after many pushes: few packs, and a commit graph.
+//! What keeps a repository quick to serve after many pushes: few packs.
 
 use crate::clock::Clock;
 use crate::pushes::upload::{abandon, total_bytes, upload};
 use crate::repositories::Repository;
 use crate::{Error, Forge, cache};
 use plue_contract::{PackId, RepoId};
-use plue_git::maintenance::{commit_graph, geometric, roll_up};
+use plue_git::maintenance::{geometric, roll_up};
 use plue_git::oid::Oid;
 use plue_git::quarantine::Quarantine;
 use plue_store::packs::{self as pack_rows, PackRow};
 use plue_store::repositories as rows;
 
-/// Rolls small packs up into larger ones, brings the local copy up to date and writes its commit
-/// graph, which spares every later walk through history the reading of commits. A repository that
-/// is gone meanwhile needs nothing.
+/// Rolls small packs up into larger ones. A repository that is gone meanwhile needs nothing.
 pub(crate) async fn maintain(forge: &Forge, id: RepoId, now_ms: i64) -> Result<(), Error> {
     let clock = Clock::set(now_ms);
-    let Some(repository) = find(forge, id).await? else {
-        return Ok(());
-    };
-    roll_packs_up(forge, &repository, &clock).await?;
-    let pinned = cache::open(forge, &repository).await?;
-    commit_graph(forge.git(), pinned.bare())
-        .await
-        .map_err(|error| Error::Internal(format!("commit graph: {error}")))
+    match find(forge, id).await? {
+        Some(repository) => roll_packs_up(forge, &repository, &clock).await.map(drop),
+        None => Ok(()),
+    }
 }
 
-async fn find(forge: &Forge, id: RepoId) -> Result<Option<Repository>, Error> {
+/// A repository by its number, unless it is deleted.
+pub(crate) async fn find(forge: &Forge, id: RepoId) -> Result<Option<Repository>, Error> {
     let found = rows::by_id(&mut forge.store().read().await?, id, None).await?;
     found
         .filter(|found| found.repository.deleted_at_ms.is_none())

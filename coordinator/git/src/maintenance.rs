@@ -53,7 +53,8 @@ pub async fn roll_up(git: &Git, quarantine: &mut Quarantine, packs: &[Oid]) -> R
 }
 
 /// Writes the commit graph with its changed-path filters, from which history is read many times
-/// quicker than from the commits. It is part of the cache: nothing is lost without it.
+/// quicker than from the commits: what is new goes into a layer of its own, and small layers are
+/// merged. It is part of the cache: nothing is lost without it.
 pub async fn commit_graph(git: &Git, bare: &Bare) -> Result<(), GitError> {
     let mut command = git.command(bare.dir());
     command.args([
@@ -61,6 +62,7 @@ pub async fn commit_graph(git: &Git, bare: &Bare) -> Result<(), GitError> {
         "write",
         "--reachable",
         "--changed-paths",
+        "--split",
         "--no-progress",
     ]);
     child::run(command, b"", 4096)

@@ -215,7 +215,11 @@ async fn history_is_paged() {
             // The second round reads the same from a commit graph.
             if round == 0 {
                 maintenance::commit_graph(git, bare).await.unwrap();
-                assert!(bare.dir().join("objects/info/commit-graph").exists());
+                assert!(
+                    bare.dir()
+                        .join("objects/info/commit-graphs/commit-graph-chain")
+                        .exists()
+                );
                 person(bare.dir(), &["commit-graph", "verify"]);
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! Trees and blobs are asked for by object id, so that an answer never changes and may be kept.
 
-use super::cached;
+use super::cached::{self, Rendered};
 use super::extract::{Asked, Page, Path, Query};
 use super::failure::Failure;
 use super::moment;
@@ -16,6 +16,7 @@ use plue_contract::Caller;
 use plue_forge::access::repositories::read;
 use plue_forge::browse::{self, Commit, EntryKind, Signature, TreeEntry, View};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// Opens a view of the repository that the path names, for whoever may read it.
@@ -25,7 +26,7 @@ async fn look(site: &Site, caller: &Caller, path: &Path) -> Result<View, Failure
 }
 
 /// An object id, whole: 40 hex digits, or 64 in a SHA-256 repository.
-fn oid(path: &Path) -> Result<&str, Failure> {
+pub(super) fn oid(path: &Path) -> Result<&str, Failure> {
     let text = path.text("oid");
     let whole = matches!(text.len(), 40 | 64) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     whole.then_some(text).ok_or_else(|| {
@@ -113,14 +114,16 @@ pub async fn tree(
         sha: entry.oid.to_string(),
         size: entry.size_bytes,
     };
-    let entries: Vec<_> = entries.into_iter().map(view).collect();
+    let entries: Vec<_> = entries.into_iter().map(entry_view).collect();
     let answer = TreeView {
         total: entries.len(),
         entries,
         path: within,
         sha,
     };
-    cached::json(&headers, &answer)
+    let rendered = Arc::new(Rendered::json(&answer)?);
+    view.keep_rendered(&name, rendered.clone(), rendered.size_bytes());
+    Ok(rendered.answer(&headers))
 }
 
 /// Lists the root of a commit or tree.
@@ -202,6 +205,28 @@ pub struct CommitView {
     committer: PersonView,
 }
 
+impl From<Signature> for PersonView {
+    fn from(person: Signature) -> Self {
+        Self {
+            name: person.name,
+            email: person.email,
+            date: moment::text(person.time_ms),
+        }
+    }
+}
+
+impl From<Commit> for CommitView {
+    fn from(commit: Commit) -> Self {
+        Self {
+            sha: commit.oid.to_string(),
+            parents: commit.parents.iter().map(ToString::to_string).collect(),
+            message: commit.message,
+            author: commit.author.into(),
+            committer: commit.committer.into(),
+        }
+    }
+}
+
 /// A part of a history.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -243,20 +268,8 @@ pub async fn commits(
     let there_is_more = found.len() == count(page.limit);
     let end = page.offset.saturating_add(page.limit);
     let total = end.saturating_add(i64::from(there_is_more));
-    let person = |person: Signature| PersonView {
-        name: person.name,
-        email: person.email,
-        date: moment::text(person.time_ms),
-    };
-    let view = |commit: Commit| CommitView {
-        sha: commit.oid.to_string(),
-        parents: commit.parents.iter().map(ToString::to_string).collect(),
-        message: commit.message,
-        author: person(commit.author),
-        committer: person(commit.committer),
-    };
     let answer = CommitList {
-        commits: found.into_iter().map(view).collect(),
+        commits: found.into_iter().map(CommitView::from).collect(),
         limit: page.limit,
         offset: page.offset,
         next_cursor: page.next(total, &site.keys.cursor),

@@ -2,18 +2,46 @@
 
 use super::failure::Failure;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
+/// An answer that is ready to be sent, with its entity tag.
+#[derive(Debug)]
+pub struct Rendered {
+    body: Bytes,
+    tag: String,
+}
+
+impl Rendered {
+    /// Writes JSON.
+    pub fn json(answer: &impl Serialize) -> Result<Self, Failure> {
+        let body = serde_json::to_vec(answer).map_err(Failure::internal)?;
+        let tag = plue_contract::credentials::secret_hash(&String::from_utf8_lossy(&body));
+        let tag: String = tag[..16].iter().map(|b| format!("{b:02x}")).collect();
+        Ok(Self {
+            body: body.into(),
+            tag: format!("\"{tag}\""),
+        })
+    }
+
+    /// How much memory it takes, in bytes.
+    pub fn size_bytes(&self) -> usize {
+        self.body.len() + self.tag.len()
+    }
+
+    /// Answers it as JSON, or 304 where the client holds the very same.
+    pub fn answer(&self, headers: &HeaderMap) -> Response {
+        tagged(headers, &self.tag, || {
+            ([(CONTENT_TYPE, "application/json")], self.body.clone()).into_response()
+        })
+    }
+}
+
 /// Answers JSON, or 304 where the client holds the very same.
 pub fn json(headers: &HeaderMap, answer: &impl Serialize) -> Result<Response, Failure> {
-    let body = serde_json::to_vec(answer).map_err(Failure::internal)?;
-    let tag = plue_contract::credentials::secret_hash(&String::from_utf8_lossy(&body));
-    let tag: String = tag[..16].iter().map(|b| format!("{b:02x}")).collect();
-    Ok(tagged(headers, &format!("\"{tag}\""), || {
-        ([(CONTENT_TYPE, "application/json")], body).into_response()
-    }))
+    Ok(Rendered::json(answer)?.answer(headers))
 }
 
 /// Answers what `answer` makes under the entity tag, or 304 where the client names it.

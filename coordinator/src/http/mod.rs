@@ -14,6 +14,7 @@ pub mod extract;
 pub mod failure;
 pub mod git;
 pub mod health;
+mod history;
 pub mod internal;
 pub mod moment;
 pub mod openapi;

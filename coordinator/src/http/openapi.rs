@@ -2,7 +2,7 @@
 
 use super::cached;
 use super::failure::Failure;
-use super::{accounts, auth, browse, collaborators, health, repositories, ssh_keys, sync, tokens};
+use super::{accounts, auth, browse, collaborators, health, history, repositories, ssh_keys, sync, tokens};
 use axum::response::Response;
 use http::HeaderMap;
 use utoipa::OpenApi;
@@ -24,6 +24,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
         collaborators::list, collaborators::put, collaborators::remove,
         collaborators::list_keys, collaborators::add_key, collaborators::remove_key,
         browse::resolve, browse::root, browse::tree, browse::blob, browse::commits,
+        history::commit, history::history, history::blame, history::languages,
         sync::list, sync::adopt,
     )
 )]

@@ -3,8 +3,8 @@
 
 use super::site::Site;
 use super::{
-    accounts, auth, browse, collaborators, git, health, internal, openapi, pages, repositories, ssh_keys,
-    sync, tokens,
+    accounts, auth, browse, collaborators, git, health, history, internal, openapi, pages, repositories,
+    ssh_keys, sync, tokens,
 };
 use axum::extract::Request;
 use axum::response::Response;
@@ -94,6 +94,13 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         on("GET /api/{owner}/{repo}/tree/{oid}/{path:rest}", browse::tree),
         on("GET /api/{owner}/{repo}/blob/{oid}/{path:rest}", browse::blob),
         on("GET /api/{owner}/{repo}/commits", browse::commits),
+        on("GET /api/{owner}/{repo}/commits/{oid}", history::commit),
+        on(
+            "GET /api/{owner}/{repo}/history/{oid}/{path:rest}",
+            history::history,
+        ),
+        on("GET /api/{owner}/{repo}/blame/{oid}/{path:rest}", history::blame),
+        on("GET /api/{owner}/{repo}/languages/{oid}", history::languages),
         on("GET /repos", sync::list),
         on("POST /sync", sync::adopt),
         on("GET /{owner}/{repo}/info/refs", git::info_refs),

@@ -238,6 +238,26 @@ const CASES: &[Case] = &[
         [404, 404, 200, 404, 200],
     ),
     case(
+        "GET /api/{owner}/{repo}/commits/{oid}",
+        "/api/eve/secret/commits/COMMIT",
+        [404, 404, 200, 404, 200],
+    ),
+    case(
+        "GET /api/{owner}/{repo}/history/{oid}/{path:rest}",
+        "/api/eve/secret/history/COMMIT/README.md",
+        [404, 404, 200, 404, 200],
+    ),
+    case(
+        "GET /api/{owner}/{repo}/blame/{oid}/{path:rest}",
+        "/api/eve/secret/blame/COMMIT/README.md",
+        [404, 404, 200, 404, 200],
+    ),
+    case(
+        "GET /api/{owner}/{repo}/languages/{oid}",
+        "/api/eve/secret/languages/COMMIT",
+        [404, 404, 200, 404, 200],
+    ),
+    case(
         "GET /api/{owner}/{repo}/commits",
         "/api/eve/secret/commits",
         [404, 404, 200, 404, 200],

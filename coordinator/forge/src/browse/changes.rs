@@ -1,6 +1,7 @@
 //! What changed: in one commit, and between two.
 
-use super::{Comparison, Diff, DiffOptions, Rev, View};
+use super::answers::Question;
+use super::{Comparison, Diff, DiffOptions, FileDiff, Rev, View};
 use crate::Error;
 use plue_git::browse;
 
@@ -24,7 +25,18 @@ impl View {
                 Some(from) => Some(self.find(from).await?),
                 None => None,
             };
-            browse::diff(self.reader(), from, self.find(to).await?, options).await
+            let to = self.find(to).await?;
+            let lines = |file: &FileDiff| {
+                file.hunks
+                    .iter()
+                    .flat_map(|hunk| &hunk.lines)
+                    .map(|line| line.text.len() + 48)
+                    .sum::<usize>()
+            };
+            let bytes = |diff: &Diff| Some(diff.files.iter().map(|file| 512 + lines(file)).sum());
+            let reading = browse::diff(self.reader(), from, to, options.clone());
+            self.answer(Question::Diff(from, to, options), bytes, reading)
+                .await
         })
         .await
     }

@@ -1,5 +1,6 @@
 //! What came before: commits, the history of a path, blame, and who wrote it.
 
+use super::answers::Question;
 use super::{Blame, Commit, CommitDetails, Contributors, History, Rev, View};
 use crate::Error;
 use plue_git::browse::{self, HistoryOptions};
@@ -69,7 +70,11 @@ impl View {
     pub async fn blame(&self, rev: impl Into<Rev<'_>>, path: &str) -> Result<Blame, Error> {
         let rev = rev.into();
         self.within(async {
-            browse::blame(self.reader(), self.find(rev).await?, path, MAX_BLAMED_BYTES).await
+            let oid = self.find(rev).await?;
+            let bytes = |blame: &Blame| Some(blame.content.len() + 256 * blame.runs.len());
+            let reading = browse::blame(self.reader(), oid, path, MAX_BLAMED_BYTES);
+            self.answer(Question::Blame(oid, path.to_owned()), bytes, reading)
+                .await
         })
         .await
     }
@@ -77,8 +82,13 @@ impl View {
     /// Who wrote the commits from `rev` back.
     pub async fn contributors(&self, rev: impl Into<Rev<'_>>) -> Result<Contributors, Error> {
         let rev = rev.into();
-        self.within(async { browse::contributors(self.reader(), self.find(rev).await?, MAX_AUTHORED).await })
-            .await
+        self.within(async {
+            let oid = self.find(rev).await?;
+            let bytes = |found: &Contributors| Some(128 * found.people.len());
+            let reading = browse::contributors(self.reader(), oid, MAX_AUTHORED);
+            self.answer(Question::Contributors(oid), bytes, reading).await
+        })
+        .await
     }
 }
 

@@ -4,10 +4,14 @@
 //! until the view is dropped. Everything that a page shows is read from one view, and so is of one
 //! moment. The verbs here are its methods, one file a noun.
 
+mod answers;
 mod changes;
 mod history;
 mod names;
+pub(crate) mod prepare;
 mod trees;
+
+pub(crate) use answers::Answers;
 
 use crate::access::Permit;
 use crate::access::repositories::ReadRepo;
@@ -95,7 +99,7 @@ impl View {
         let deadline = Duration::from_millis(self.forge.settings().browse_deadline_ms);
         match tokio::time::timeout(deadline, reading).await {
             Ok(read) => Ok(read?),
-            Err(_) => Err(Error::Busy { retry_after_s: 30 }),
+            Err(_) => Err(answers::TOO_LONG),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a commit holds: folders, files, and all of it as an archive.
 
+use super::answers::Question;
 use super::{ArchiveFormat, Blob, Files, Folder, Indent, Languages, PathAttributes, Rev, TreeEntry, View};
 use crate::Error;
 use plue_git::browse::{self, Raw};
@@ -98,7 +99,10 @@ impl View {
     pub async fn files(&self, rev: impl Into<Rev<'_>>) -> Result<Files, Error> {
         let rev = rev.into();
         self.within(async {
-            browse::files(self.reader(), self.find(rev).await?, MAX_PATHS, MAX_PATH_BYTES).await
+            let oid = self.find(rev).await?;
+            let bytes = |files: &Files| Some(files.paths.iter().map(|path| path.len() + 24).sum());
+            let reading = browse::files(self.reader(), oid, MAX_PATHS, MAX_PATH_BYTES);
+            self.answer(Question::Files(oid), bytes, reading).await
         })
         .await
     }
@@ -106,8 +110,13 @@ impl View {
     /// The bytes of each language.
     pub async fn languages(&self, rev: impl Into<Rev<'_>>) -> Result<Languages, Error> {
         let rev = rev.into();
-        self.within(async { browse::languages(self.reader(), self.find(rev).await?, MAX_WEIGHED).await })
-            .await
+        self.within(async {
+            let oid = self.find(rev).await?;
+            let bytes = |languages: &Languages| Some(64 * languages.shares.len());
+            let reading = browse::languages(self.reader(), oid, MAX_WEIGHED);
+            self.answer(Question::Languages(oid), bytes, reading).await
+        })
+        .await
     }
 
     /// What `.gitattributes` says of a path.

@@ -375,11 +375,14 @@ impl Landing<'_> {
             })
             .collect();
         push_rows::insert_updates(tx, &self.push, &updates).await?;
-        let job = NewJob {
-            job: Job::Maintain { repository: self.id },
-            run_after_ms: now_ms + jobs::MAINTAIN_AFTER_MS,
-        };
-        Ok(jobs::enqueue_in(tx, job, &self.caller.request_id, now_ms).await?)
+        let repository = self.id;
+        let (prepare, maintain) = (Job::Prepare { repository }, Job::Maintain { repository });
+        for (job, after_ms) in [(prepare, 0), (maintain, jobs::MAINTAIN_AFTER_MS)] {
+            let run_after_ms = now_ms + after_ms;
+            let new = NewJob { job, run_after_ms };
+            jobs::enqueue_in(tx, new, &self.caller.request_id, now_ms).await?;
+        }
+        Ok(())
     }
 
     fn outcomes(&self, refused: Vec<Option<String>>) -> Vec<RefOutcome> {

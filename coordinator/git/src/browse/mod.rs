@@ -43,7 +43,9 @@ pub use languages::{LanguageShare, Languages, language_of, languages};
 pub use last_change::LastChange;
 pub use last_index::{index_last_changes, indexed, keep_indexes};
 pub use reader::Reader;
-pub use refs::{Located, LocatedKind, RefItem, RefKind, RefPage, RefQuery, TagNote, locate, refs};
+pub use refs::{
+    Located, LocatedKind, RefItem, RefKind, RefPage, RefQuery, TagNote, locate, newest_bookmarks, refs,
+};
 
 use crate::cache::CacheError;
 use crate::child::GitError;

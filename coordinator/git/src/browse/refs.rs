@@ -259,6 +259,35 @@ fn note(content: &[u8]) -> TagNote {
     }
 }
 
+/// The commits of the default bookmark and of so many others, those with the newest commits; the
+/// default one first, each once. None where there is no default bookmark.
+pub async fn newest_bookmarks(reader: &Reader, others: usize) -> Result<Vec<Oid>, BrowseError> {
+    reader
+        .within(move |session| {
+            let table = session.reader.refs()?;
+            let Some(default) = table.find(table.head.as_str()) else {
+                return Ok(vec![]);
+            };
+            let mut tips = vec![session.commit_of(default.oid)?];
+            if others > 0 {
+                let mut by_time = vec![];
+                for found in table.of_kind(RefKind::Bookmark) {
+                    by_time.push((session.node(found.oid)?.time_s, found.oid));
+                }
+                by_time.sort_unstable_by(|a, b| b.cmp(a));
+                by_time.dedup();
+                let others_only = by_time
+                    .into_iter()
+                    .map(|(_, oid)| oid)
+                    .filter(|oid| *oid != tips[0]);
+                let newest: Vec<Oid> = others_only.take(others).collect();
+                tips.extend(newest);
+            }
+            Ok(tips)
+        })
+        .await
+}
+
 /// Takes `main/src/lib.rs` apart: the bookmark, tag or full commit id at its beginning, and the
 /// path after it. Names of refs may have slashes; a bookmark goes before a tag.
 pub async fn locate(reader: &Reader, text: &str) -> Result<Located, BrowseError> {

@@ -208,7 +208,12 @@ async fn damage_is_reported_and_nothing_hangs() {
 async fn a_damaged_graph_costs_time_and_no_answer() {
     let place = world::with_history(ObjectFormat::Sha1, 99, 40).await;
     world::write_graph(&place).await;
-    let graph = place.bare.dir().join("objects/info/commit-graph");
+    let graphs = place.bare.dir().join("objects/info/commit-graphs");
+    let graph = std::fs::read_dir(graphs)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|end| end == "graph"))
+        .unwrap();
     let whole = std::fs::read(&graph).unwrap();
     let expected = person(&place.work(), &["log", "--format=%H", "main", "--", "dir/a"]);
     let out = command(&place.work(), &["rev-parse", "main"]).output().unwrap();

@@ -87,6 +87,12 @@ routes! {
         Delete "/api/{owner}/{repo}" .known();
         Post "/api/{owner}/{repo}/transfer" .known();
     }
+    API.built() {
+        Get "/api/{owner}/{repo}/commits/{oid}" .cache(Cache::Revalidate);
+        Get "/api/{owner}/{repo}/history/{oid}/{path:rest}" .cache(Cache::Revalidate);
+        Get "/api/{owner}/{repo}/blame/{oid}/{path:rest}" .cache(Cache::Revalidate);
+        Get "/api/{owner}/{repo}/languages/{oid}" .cache(Cache::Revalidate);
+    }
     API.built().known() {
         Get "/api/{owner}/{repo}/collaborators";
         Put "/api/{owner}/{repo}/collaborators/{username}";

@@ -13,7 +13,7 @@ use crate::oid::{ObjectFormat, Oid};
 use tokio::io::BufReader;
 
 /// Up to where differences are answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DiffLimits {
     /// How many files are listed.
     pub files: usize,
@@ -40,7 +40,7 @@ impl Default for DiffLimits {
 }
 
 /// How two commits are compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DiffOptions {
     /// Only what is at or below one of these paths; everything where there are none.
     pub paths: Vec<String>,
