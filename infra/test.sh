@@ -40,6 +40,14 @@ if [ -f infra/edge/test.mjs ] && command -v node >/dev/null 2>&1; then
     failed=$((failed + $(sed -n 's/^# fail \([0-9]*\)$/\1/p; s/^ℹ fail \([0-9]*\)$/\1/p' "$log.node" | tail -n 1)))
     rm -f "$log.node"
 fi
+if command -v node >/dev/null 2>&1; then
+    say "running the tests in a browser; what was seen is in $CARGO_TARGET_DIR/screenshots"
+    if node --test tests/browser/*.test.mjs >"$log.node" 2>&1; then :; else failed_parts="$failed_parts browser"; fi
+    cat "$log.node"
+    passed=$((passed + $(sed -n 's/^# pass \([0-9]*\)$/\1/p; s/^ℹ pass \([0-9]*\)$/\1/p' "$log.node" | tail -n 1)))
+    failed=$((failed + $(sed -n 's/^# fail \([0-9]*\)$/\1/p; s/^ℹ fail \([0-9]*\)$/\1/p' "$log.node" | tail -n 1)))
+    rm -f "$log.node"
+fi
 # A test program that crashed, or did not compile, has no line of its own.
 if [ -n "$failed_parts" ] && [ "$failed" = 0 ]; then failed=1; fi
 [ -z "$failed_parts" ] || say "failed:$failed_parts"

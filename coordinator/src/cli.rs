@@ -25,6 +25,12 @@ pub enum Command {
     Db(Db),
     /// Administer the running server through its socket
     Admin(Admin),
+    /// Write the files that pages name into a folder, for whoever serves them from elsewhere
+    Assets {
+        /// The folder; each file comes to lie under assets/ in it
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
 }
 
 /// Flags that win over the environment and the settings file.
@@ -308,6 +314,7 @@ impl Command {
             Self::Config(config) => config.settings.values(),
             Self::Db(db) => db.settings.values(),
             Self::Admin(admin) => admin.settings.values(),
+            Self::Assets { .. } => Vec::new(),
         }
     }
 }

@@ -12,10 +12,12 @@ use plue_coordinator::config::{self, Config, Layers, Map, Source, source, variab
 use plue_coordinator::http::moment;
 use plue_coordinator::telemetry;
 use plue_git::pack_cache::{self, PackCache};
+use plue_pages::assets;
 use plue_store::MigrationState;
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::io::{BufRead, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
@@ -67,6 +69,9 @@ fn fill(bytes: &mut [u8]) {
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Command::Assets { out } = &cli.command {
+        return write_assets(out);
+    }
     let flags = Map::new("flag", cli.command.values());
     let environment = Map::new("environment", std::env::vars());
     let named = flags
@@ -100,8 +105,19 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Db(command) => runtime.block_on(database(config, command.command)),
         Command::Admin(command) => runtime.block_on(administer(config, command)),
-        Command::Config(_) => unreachable!("because it was answered above"),
+        Command::Config(_) | Command::Assets { .. } => unreachable!("because it was answered above"),
     }
+}
+
+/// Writes each file that pages name, with the folder that its address has.
+fn write_assets(out: &Path) -> anyhow::Result<ExitCode> {
+    let folder = out.join(assets::FOLDER.trim_matches('/'));
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    for asset in assets::all() {
+        let file = folder.join(&asset.name);
+        std::fs::write(&file, asset.bytes).with_context(|| file.display().to_string())?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn show_config(command: &cli::ShowConfig, layers: &Layers<'_>) -> anyhow::Result<ExitCode> {

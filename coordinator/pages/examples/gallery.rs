@@ -73,6 +73,7 @@ fn listing(path: &str, total: i64) -> Listing {
         part: 1,
         limit: 30,
         total,
+        of_one: path == "/ada",
         entries: if total == 0 { Vec::new() } else { entries.into() },
     }
 }
@@ -145,7 +146,7 @@ fn pages() -> Vec<(&'static str, String)> {
                 name: "backup".into(),
                 last_eight: "deadbeef".into(),
                 scopes: vec!["repo:read"],
-                repositories: Some(vec!["ada/engine".into(), "ada/notes".into()]),
+                repositories: Some(2),
                 created_at_ms: NOW_MS - 200 * DAY_MS,
                 expires_at_ms: None,
                 last_used_at_ms: None,

@@ -264,13 +264,13 @@ pub fn checks(
         fieldset.field aria-describedby=[wrong.map(|_| wrong_id.as_str())] {
             legend { (legend) }
             @if let Some(wrong) = wrong { p.wrong #(wrong_id) { (icon(Icon::Warning)) (wrong) } }
-            @for choice in all {
+            div.many { @for choice in all {
                 label.choice {
                     input type="checkbox" name=(name) value=(choice.value)
                         checked[chosen.iter().any(|chosen| chosen == choice.value)];
                     span { (choice.label) @if !choice.hint.is_empty() { small { (choice.hint) } } }
                 }
-            }
+            } }
         }
     }
 }

@@ -37,7 +37,7 @@ fn nothing(home: &Home, signed_in: bool) -> Markup {
             } @else if signed_in {
                 p { strong { (words::NONE_YOURS) } }
                 p { (words::NONE_YOURS_NEXT) }
-                @if !home.push.is_empty() { pre { code { (home.push.join("\n")) } } }
+                @if !home.push.is_empty() { pre tabindex="0" { code { (home.push.join("\n")) } } }
                 p { a.button.primary href="/new" { (words::NEW) } }
             } @else {
                 p { strong { (words::NONE) } }
@@ -54,7 +54,7 @@ pub fn page(frame: &Frame, home: &Home) -> String {
     let body = html! {
         div.head {
             h1 { (title) }
-            @if signed_in {
+            @if signed_in && home.repositories.total > 0 {
                 div.actions {
                     a.button href="/explore" { (words::EXPLORE) }
                     a.button.primary href="/new" { (icon(Icon::Plus)) (words::NEW) }

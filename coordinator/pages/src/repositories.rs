@@ -98,6 +98,8 @@ pub struct Listing {
     pub limit: i64,
     /// How many there are in all.
     pub total: i64,
+    /// Whether all are of one owner, who is then not named with each.
+    pub of_one: bool,
     /// What is in this part.
     pub entries: Vec<Entry>,
 }
@@ -133,6 +135,10 @@ impl Listing {
 
     /// The search and the orders, to stand before the list.
     pub fn controls(&self) -> Markup {
+        // Nothing is searched for where nothing is.
+        if self.total == 0 && self.text.is_empty() {
+            return html! {};
+        }
         html! {
             div.controls {
                 form.filter role="search" aria-label=(words::FIND) action=(self.path) {
@@ -159,7 +165,7 @@ impl Listing {
             @if self.entries.is_empty() {
                 (empty)
             } @else {
-                ul.rows { @for entry in &self.entries { (row(entry)) } }
+                ul.rows.repositories { @for entry in &self.entries { (row(entry, self.of_one)) } }
             }
             (self.pages())
         }
@@ -187,12 +193,12 @@ pub fn badges(private: bool, archived: bool) -> Markup {
     }
 }
 
-fn row(entry: &Entry) -> Markup {
+fn row(entry: &Entry, of_one: bool) -> Markup {
     html! {
         li {
             div.line {
                 a.name href={ "/" (entry.owner) "/" (entry.name) } data-row {
-                    span.owner { (entry.owner) " / " } strong { (entry.name) }
+                    @if !of_one { span.owner { (entry.owner) " / " } } strong { (entry.name) }
                 }
                 (badges(entry.private, entry.archived))
             }
@@ -224,6 +230,7 @@ mod tests {
             part,
             limit: 30,
             total,
+            of_one: false,
             entries: Vec::new(),
         }
     }

@@ -171,7 +171,8 @@ pub async fn logout(State(site): State<Site>, Asked(caller): Asked) -> Result<Re
     Ok(([(SET_COOKIE, expired)], axum::Json(message)).into_response())
 }
 
-fn session_of(caller: &Caller) -> Result<&SessionId, Failure> {
+/// The browser session that somebody calls with.
+pub fn session_of(caller: &Caller) -> Result<&SessionId, Failure> {
     match &caller.who {
         Who::Account {
             via: Via::Session(id) | Via::Jwt(id),

@@ -41,6 +41,79 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         on("POST /logout", pages::sign_in::sign_out),
         on("GET /new", pages::create::get),
         on("POST /new", pages::create::post),
+        on("GET /explore", pages::explore::get),
+        on("GET /search", pages::explore::search),
+        on("GET /{owner}", pages::person::get),
+        on("GET /-/settings", pages::settings::profile::get),
+        on("POST /-/settings", pages::settings::profile::post),
+        on("GET /-/settings/password", pages::settings::profile::password),
+        on(
+            "POST /-/settings/password",
+            pages::settings::profile::set_password,
+        ),
+        on("GET /-/settings/keys", pages::settings::keys::get),
+        on("POST /-/settings/keys", pages::settings::keys::add),
+        on(
+            "POST /-/settings/keys/{id:digits}/remove",
+            pages::settings::keys::remove,
+        ),
+        on("GET /-/settings/tokens", pages::settings::tokens::get),
+        on("POST /-/settings/tokens", pages::settings::tokens::create),
+        on(
+            "POST /-/settings/tokens/{id:digits}/remove",
+            pages::settings::tokens::remove,
+        ),
+        on("GET /-/settings/sessions", pages::settings::sessions::get),
+        on(
+            "POST /-/settings/sessions/end",
+            pages::settings::sessions::end_all,
+        ),
+        on(
+            "POST /-/settings/sessions/{id}/end",
+            pages::settings::sessions::end,
+        ),
+        on("GET /{owner}/{repo}/settings", pages::repository_settings::get),
+        on("POST /{owner}/{repo}/settings", pages::repository_settings::save),
+        on(
+            "POST /{owner}/{repo}/settings/rename",
+            pages::repository_settings::rename,
+        ),
+        on(
+            "POST /{owner}/{repo}/settings/archive",
+            pages::repository_settings::archive,
+        ),
+        on(
+            "POST /{owner}/{repo}/settings/transfer",
+            pages::repository_settings::transfer,
+        ),
+        on(
+            "POST /{owner}/{repo}/settings/delete",
+            pages::repository_settings::delete,
+        ),
+        on(
+            "GET /{owner}/{repo}/settings/access",
+            pages::repository_settings::access,
+        ),
+        on(
+            "POST /{owner}/{repo}/settings/access",
+            pages::repository_settings::grant,
+        ),
+        on(
+            "POST /{owner}/{repo}/settings/access/{username}/remove",
+            pages::repository_settings::withdraw,
+        ),
+        on(
+            "GET /{owner}/{repo}/settings/keys",
+            pages::repository_settings::deploy_keys,
+        ),
+        on(
+            "POST /{owner}/{repo}/settings/keys",
+            pages::repository_settings::add_key,
+        ),
+        on(
+            "POST /{owner}/{repo}/settings/keys/{id:digits}/remove",
+            pages::repository_settings::remove_key,
+        ),
         on("GET /assets/{path:rest}", pages::assets::get),
         on("GET /robots.txt", pages::assets::robots),
         on("GET /favicon.ico", pages::assets::favicon),

@@ -10,4 +10,5 @@ mod browser;
 mod conformance;
 mod git;
 mod internal;
+mod pages;
 mod world;

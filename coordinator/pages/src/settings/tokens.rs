@@ -38,6 +38,7 @@ mod words {
     pub const UNUSED: &str = "never used";
     pub const ENDS: &str = "ends ";
     pub const NEVER_ENDS: &str = "never ends";
+    pub const ONLY: &str = "only ";
     pub const ALL_REPOSITORIES: &str = "all repositories";
     pub const ADMIN: Choice<'static> = Choice {
         value: "admin",
@@ -89,9 +90,8 @@ pub struct Token {
     pub last_eight: String,
     /// What it may do.
     pub scopes: Vec<&'static str>,
-    /// The only repositories for which it counts, as `owner/name`; none for all. What is not
-    /// there any more has no name.
-    pub repositories: Option<Vec<String>>,
+    /// For how many repositories alone it counts; none for all.
+    pub repositories: Option<usize>,
     /// When it was made, in milliseconds since 1970.
     pub created_at_ms: i64,
     /// When it ends.
@@ -194,7 +194,7 @@ fn row(viewer: &Viewer, action: &str, token: &Token) -> maud::Markup {
                 (token.scopes.join(", ")) " · "
                 @match &token.repositories {
                     None => (words::ALL_REPOSITORIES),
-                    Some(names) => (names.join(", ")),
+                    Some(only) => { (words::ONLY) (crate::repositories::count(*only as i64)) },
                 }
             }
             p.meta {

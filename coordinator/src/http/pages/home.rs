@@ -14,6 +14,11 @@ use plue_pages::home::{self, Home};
 use plue_pages::repositories::{Listing, Order};
 use serde::Deserialize;
 
+mod words {
+    pub const DELETED: &str =
+        "The repository is deleted. For a while, an administrator of this site can bring it back.";
+}
+
 /// How many repositories a part of a list has.
 const A_PART: i64 = 30;
 /// The longest text that is searched for, in characters.
@@ -56,6 +61,7 @@ pub async fn listing(
     public_only: bool,
 ) -> Result<Listing, Failure> {
     let (text, order, part) = (asked.text(), asked.order(), asked.part());
+    let of_one = owner.is_some();
     let query = repositories::Query {
         text: (!text.is_empty()).then(|| text.clone()),
         owner,
@@ -76,6 +82,7 @@ pub async fn listing(
         part,
         limit: A_PART,
         total: found.total,
+        of_one,
         entries: found.items.iter().map(entry).collect(),
     })
 }
@@ -108,7 +115,8 @@ pub async fn get(
             repositories: listing(&site, &visit, "/", &asked, own, public_only).await?,
             push,
         };
-        visit.show(home::page(&visit.frame(), &home))
+        let frame = visit.frame_after(|word| (word == "deleted").then(|| words::DELETED.to_owned()));
+        visit.show(home::page(&frame, &home))
     };
     response
         .headers_mut()

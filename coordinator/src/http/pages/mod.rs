@@ -4,8 +4,12 @@
 
 pub mod assets;
 pub mod create;
+pub mod explore;
 pub mod home;
+pub mod person;
+pub mod repository_settings;
 pub mod sent;
+pub mod settings;
 pub mod sign_in;
 
 use super::cached;
@@ -146,13 +150,21 @@ impl Visit {
                 let status = StatusCode::from_u16(problem.code.status()).map_err(Failure::internal)?;
                 let wrong = Wrong {
                     field: problem.field,
-                    text: problem.detail,
+                    text: sentence(&problem.detail),
                 };
                 Ok(self.answer(status, page(wrong)))
             }
             _ => Err(Failure(problem)),
         }
     }
+}
+
+/// What went wrong, as a sentence of its own.
+fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    let first = rest.next().map(|first| first.to_uppercase().to_string());
+    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{}{}{end}", first.unwrap_or_default(), rest.as_str())
 }
 
 /// Whether the client reads gzip (RFC 9110, 12.5.3).
@@ -221,6 +233,13 @@ mod tests {
         ] {
             assert!(!is_of_this_site(bad), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn what_went_wrong_is_a_sentence() {
+        assert_eq!(sentence("this name is taken"), "This name is taken.");
+        assert_eq!(sentence("Taken."), "Taken.");
+        assert_eq!(sentence(""), ".");
     }
 
     #[test]

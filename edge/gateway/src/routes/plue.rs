@@ -32,10 +32,38 @@ routes! {
         Get "/login";
         Post "/login" .preset(Preset::Login);
         Post "/logout";
+        Get "/explore" .cache(Cache::Revalidate);
+        Get "/search" .preset(Preset::Search) .cache(Cache::Revalidate);
+        Get "/{owner}" .cache(Cache::Revalidate);
     }
     FORM.built() {
         Get "/new";
         Post "/new";
+        Get "/-/settings";
+        Post "/-/settings";
+        Get "/-/settings/password";
+        Post "/-/settings/password" .preset(Preset::Login);
+        Get "/-/settings/keys";
+        Post "/-/settings/keys";
+        Post "/-/settings/keys/{id:digits}/remove";
+        Get "/-/settings/tokens";
+        Post "/-/settings/tokens";
+        Post "/-/settings/tokens/{id:digits}/remove";
+        Get "/-/settings/sessions";
+        Post "/-/settings/sessions/end";
+        Post "/-/settings/sessions/{id}/end";
+        Get "/{owner}/{repo}/settings";
+        Post "/{owner}/{repo}/settings";
+        Post "/{owner}/{repo}/settings/rename";
+        Post "/{owner}/{repo}/settings/archive";
+        Post "/{owner}/{repo}/settings/transfer";
+        Post "/{owner}/{repo}/settings/delete";
+        Get "/{owner}/{repo}/settings/access";
+        Post "/{owner}/{repo}/settings/access";
+        Post "/{owner}/{repo}/settings/access/{username}/remove";
+        Get "/{owner}/{repo}/settings/keys";
+        Post "/{owner}/{repo}/settings/keys";
+        Post "/{owner}/{repo}/settings/keys/{id:digits}/remove";
     }
     PAGE {
         Get "/-/{page:rest}";
@@ -44,9 +72,6 @@ routes! {
         Get "/pricing";
         Get "/docs";
         Get "/docs/{page:rest}";
-        Get "/explore";
-        Get "/search" .preset(Preset::Search);
-        Get "/{owner}";
         Get "/{owner}/{repo}";
         Get "/{owner}/{repo}/tree/{path:rest}";
         Get "/{owner}/{repo}/blob/{path:rest}";
@@ -58,7 +83,6 @@ routes! {
         Get "/{owner}/{repo}/changes/{changeId}";
         Get "/{owner}/{repo}/issues";
         Get "/{owner}/{repo}/issues/{number:digits}";
-        Get "/{owner}/{repo}/settings";
     }
     ASSET.built() {
         Get "/assets/{path:rest}" .cache(Cache::Fingerprinted);

@@ -1,0 +1,6 @@
+//! What people change about themselves, by forms.
+
+pub mod keys;
+pub mod profile;
+pub mod sessions;
+pub mod tokens;
