@@ -47,7 +47,7 @@ describe("pages", { skip }, () => {
       ["search-empty", "/search"],
       ["person", "/ada"],
       ["sign-in", "/login"],
-      ["not-found", "/ada/nothing", 404],
+      ["not-found", "/nobody", 404],
     ]);
   });
 
@@ -212,6 +212,7 @@ describe("pages", { skip }, () => {
       await page.keyboard.type("engine");
       await page.keyboard.press("Enter");
       await page.waitForURL(/\/search\?q=engine/);
+      await page.waitForFunction(() => document.readyState === "complete");
 
       // Along the list, and into what was found.
       await page.keyboard.press("j");

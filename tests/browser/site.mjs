@@ -4,6 +4,8 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -49,6 +51,15 @@ async function start(command, args, options) {
   return { ready, stop, errors: () => errors };
 }
 
+/** A port that nobody listens on just now. */
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  await new Promise((ok) => server.close(ok));
+  return port;
+}
+
 /** Limits that no test meets by accident. */
 const wide = ["login", "register", "auth", "api", "standard", "relaxed", "search", "git", "v1", "webhook"];
 
@@ -65,17 +76,19 @@ export async function startSite({ variables = {} } = {}) {
   const data = join(folder, "data");
   mkdirSync(data, { mode: 0o700 });
   const environment = { PATH: process.env.PATH, HOME: folder, TMPDIR: folder };
+  // Each has to be told of the other, so that the edge's port is chosen here.
+  const listen = `127.0.0.1:${await freePort()}`;
   const presets = wide.map((name) => `${name}=1000000/1s`).join(",");
   const coordinator = await start(plue, ["serve", "--json", "--http", "127.0.0.1:0", "--ssh", "127.0.0.1:0", "--data-dir", data], {
     cwd: folder,
-    env: { ...environment, PLUE_LIMITS: presets, ...variables },
+    env: { ...environment, PLUE_LIMITS: presets, EDGE_URL: `http://${listen}`, ...variables },
   });
   let edge;
   try {
     edge = await start(
       process.execPath,
       [
-        join(root, "infra/edge/serve.mjs"), "--listen", "127.0.0.1:0", "--origin", coordinator.ready.http,
+        join(root, "infra/edge/serve.mjs"), "--listen", listen, "--origin", coordinator.ready.http,
         "--state", join(folder, "edge"), "--secrets-dir", join(data, "secrets"), "--var", `RATE_LIMITS=${presets}`,
       ],
       { cwd: root, env: { PATH: process.env.PATH } },

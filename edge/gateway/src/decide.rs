@@ -151,6 +151,7 @@ impl<H: Host> Gateway<H> {
             limit: None,
             cors: Cors::of(&self.config, dialect, &parts.headers),
             cookie: None,
+            back: None,
         };
         let checked = self.check(&mut parts, client.address, now_ms, &mut plan).await;
         match checked {
@@ -173,9 +174,13 @@ impl<H: Host> Gateway<H> {
         finish::finish(&self.config, plan, parts);
     }
 
-    /// A problem in the dialect of the route. The answer still has to be finished.
+    /// A problem in the dialect of the route; a person with a browser who has to be known first is
+    /// led to where they can sign in, and back from there. The answer still has to be finished.
     pub fn refuse(&self, plan: &Plan, problem: &Problem) -> Response<Vec<u8>> {
-        refusal::render(plan.dialect, problem, &plan.request_id)
+        match &plan.back {
+            Some(back) if problem.code == Code::Unauthenticated => refusal::to_sign_in(back),
+            _ => refusal::render(plan.dialect, problem, &plan.request_id),
+        }
     }
 
     fn stop(&self, stop: Stop, plan: Plan, asked: &request::Parts) -> Response<Vec<u8>> {
@@ -190,10 +195,6 @@ impl<H: Host> Gateway<H> {
         };
         let mut response = match stop {
             Stop::Preflight => plan.cors.preflight(&asked.headers),
-            Stop::Problem(problem) if sends_to_sign_in(&problem, &plan, asked) => {
-                stopped.code = Some(problem.code);
-                refusal::to_sign_in(target(asked))
-            }
             Stop::Problem(problem) => refuse(&problem),
             Stop::Methods(verbs) => {
                 let mut names: Vec<_> = verbs.iter().map(|verb| verb.as_str()).collect();
@@ -323,6 +324,8 @@ impl<H: Host> Gateway<H> {
         plan.route = Some(route);
         plan.dialect = route.dialect;
         plan.body_limit_bytes = route.body.limit_bytes();
+        let by_browser = route.class == Class::Page && !parts.headers.contains_key(AUTHORIZATION);
+        plan.back = (by_browser && route.method.is_safe()).then(|| target(parts).to_owned());
         plan.cors = Cors::of(&self.config, route.dialect, &parts.headers);
         if !self.is_reachable(route) {
             return Err(Problem::not_found().into());
@@ -389,16 +392,6 @@ pub(crate) fn on_failing_port(route: &Route) -> OnFailure {
         _ => public_read,
     };
     if reads { OnFailure::Open } else { OnFailure::Closed }
-}
-
-/// Whether a person with a browser asks for a page that needs to know them, and showed nothing:
-/// they are led to where they can sign in, and back from there.
-fn sends_to_sign_in(problem: &Problem, plan: &Plan, asked: &request::Parts) -> bool {
-    problem.code == Code::Unauthenticated
-        && plan
-            .route
-            .is_some_and(|route| route.class == Class::Page && route.method.is_safe())
-        && !asked.headers.contains_key(AUTHORIZATION)
 }
 
 pub(crate) fn allowed(decision: Decision) -> Result<(), Stop> {

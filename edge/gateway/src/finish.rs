@@ -41,6 +41,8 @@ pub struct Plan {
     pub(crate) cors: Cors,
     /// A cookie that is to be set.
     pub(crate) cookie: Option<HeaderValue>,
+    /// Where a person with a browser comes back to, should they have to sign in first.
+    pub(crate) back: Option<String>,
 }
 
 impl Plan {
