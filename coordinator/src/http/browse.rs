@@ -20,7 +20,7 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// Opens a view of the repository that the path names, for whoever may read it.
-async fn look(site: &Site, caller: &Caller, path: &Path) -> Result<View, Failure> {
+pub(super) async fn look(site: &Site, caller: &Caller, path: &Path) -> Result<View, Failure> {
     let permit = read(&site.forge, caller, &path.repository()?, site.now_ms()).await?;
     Ok(browse::look(&site.forge, permit).await?)
 }
@@ -101,8 +101,12 @@ pub async fn tree(
         oid(&path)?.to_owned(),
         path.text("path").trim_end_matches('/').to_owned(),
     );
+    let name = format!("tree {sha} {within}");
+    if let Some(rendered) = view.rendered::<Rendered>(&name) {
+        return Ok(rendered.answer(&headers));
+    }
     let entries = view.tree(&sha, &within).await?;
-    let view = |entry: TreeEntry| EntryView {
+    let entry_view = |entry: TreeEntry| EntryView {
         kind: match entry.kind {
             EntryKind::Tree => "tree",
             EntryKind::Blob | EntryKind::Symlink => "blob",
