@@ -22,6 +22,7 @@ describe("pages", { skip }, () => {
     for (const name of ["ada", "grace"]) site.account(name);
     const token = site.token("ada");
     const tree = site.commit("engine", { "README.md": "# Engine\n\nIt computes tables.\n", "src/main.rs": "fn main() {}\n" });
+    site.repository("ada/engine", { description: "An engine that computes tables by the method of differences." });
     site.push(tree, "ada/engine", token);
   });
 
@@ -250,6 +251,33 @@ describe("pages", { skip }, () => {
       await page.goto("/explore");
       assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
       await wellMade(window, "explore in the dark that was chosen");
+    });
+  });
+
+  it("say how long ago things were, where script may, and copy what is to be copied", async () => {
+    await within({}, async (page) => {
+      await page.goto("/explore");
+      const time = page.getByRole("listitem").filter({ hasText: "engine" }).locator("time");
+      assert.match(await time.innerText(), /ago|now/);
+      assert.match(await time.getAttribute("title"), /\d{4}.*\d\d?:\d\d/);
+    });
+    await within({ script: false }, async (page) => {
+      await page.goto("/explore");
+      const time = page.getByRole("listitem").filter({ hasText: "engine" }).locator("time");
+      assert.match(await time.innerText(), /^\d+ [A-Z][a-z]{2} \d{4}$/);
+      for (const name of ["Keys", /^Theme/]) assert.equal(await page.getByRole("button", { name }).count(), 0);
+    });
+    const permissions = ["clipboard-read", "clipboard-write"];
+    await within({ permissions }, async (page, window) => {
+      await window.signIn("grace");
+      await page.goto("/-/settings/tokens");
+      await page.getByLabel("Name", { exact: true }).fill("to be copied");
+      await page.getByRole("button", { name: "Create a token" }).click();
+      const token = await page.getByLabel("The new token").inputValue();
+      await page.getByRole("button", { name: "Copy" }).click();
+      await page.getByText("Copied").waitFor();
+      assert.equal(await page.evaluate(() => navigator.clipboard.readText()), token);
+      await picture(window, "settings-tokens-made");
     });
   });
 

@@ -70,6 +70,7 @@ const wide = ["login", "register", "auth", "api", "standard", "relaxed", "search
  * and its password; `link(name)` a one-time sign-in link; `token(name)` an access token. `git(cwd,
  * …args)` runs git as a stranger to this machine's own settings. `commit(name, files)` makes a
  * work tree with one commit, `push(tree, path, token)` pushes it through the edge.
+ * `repository(path, { private })` makes one that is empty, public unless it is to be private.
  */
 export async function startSite({ variables = {} } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "plue-browser-"));
@@ -134,6 +135,9 @@ export async function startSite({ variables = {} } = {}) {
     link(name) {
       const { sign_in } = JSON.parse(admin("user", "link", name));
       return url + new URL(sign_in).pathname + new URL(sign_in).search;
+    },
+    repository(path, { private: hidden = false, description = "" } = {}) {
+      admin("repo", "create", path, "--description", description, ...(hidden ? ["--private"] : []));
     },
     token(name, scopes = "repo,user") {
       return JSON.parse(admin("token", "create", "--user", name, "--scopes", scopes)).token;

@@ -563,6 +563,20 @@ async fn what_is_hidden_looks_like_what_is_not_there() {
             let absent = world.get(&format!("/api/ada/nothing{rest}"), caller).await;
             same(hidden, absent);
         }
+        for page in ["settings", "settings/access", "settings/keys"] {
+            let hidden = world.get(&format!("/ada/secret/{page}"), caller).await;
+            let absent = world.get(&format!("/ada/nothing/{page}"), caller).await;
+            if caller.is_some() {
+                assert_eq!(hidden.status.as_u16(), 404, "{page}");
+                same(hidden, absent);
+            } else {
+                assert_eq!(
+                    (hidden.status, absent.status.as_u16()),
+                    (absent.status, 303),
+                    "{page}"
+                );
+            }
+        }
         let refs = "info/refs?service=git-upload-pack";
         let hidden = world.get(&format!("/ada/secret/{refs}"), caller).await;
         let absent = world.get(&format!("/ada/nothing/{refs}"), caller).await;
