@@ -306,6 +306,11 @@ impl RepoPath {
             name: name.parse()?,
         })
     }
+
+    /// The same for every spelling of the same path.
+    pub fn key(&self) -> String {
+        format!("{}/{}", self.owner.key(), self.name.key())
+    }
 }
 
 impl FromStr for RepoPath {

@@ -19,6 +19,7 @@ mod cors;
 pub mod csrf;
 mod decide;
 mod finish;
+pub mod generations;
 pub mod host;
 mod identity;
 pub mod jwt;
