@@ -80,7 +80,10 @@ impl fmt::Display for Stamp {
             generation,
             edition,
         } = self;
-        write!(f, "{repository}.{restore_epoch}.{access_epoch}.{generation}.{edition:x}")
+        write!(
+            f,
+            "{repository}.{restore_epoch}.{access_epoch}.{generation}.{edition:x}"
+        )
     }
 }
 
@@ -98,7 +101,11 @@ impl FromStr for Stamp {
             generation: number(next()?)?,
             edition: u64::from_str_radix(next()?, 16).map_err(|_| EdgeError::Unreadable)?,
         };
-        numbers.next().is_none().then_some(stamp).ok_or(EdgeError::Unreadable)
+        numbers
+            .next()
+            .is_none()
+            .then_some(stamp)
+            .ok_or(EdgeError::Unreadable)
     }
 }
 
@@ -313,7 +320,14 @@ mod tests {
         };
         assert_eq!(stamp.to_string(), "7.0.2.40.feed");
         assert_eq!("7.0.2.40.feed".parse(), Ok(stamp));
-        for bad in ["", "7", "7.0.2.40", "7.0.2.40.feed.1", "7.0.2.x.feed", "7.0.2.40.-1"] {
+        for bad in [
+            "",
+            "7",
+            "7.0.2.40",
+            "7.0.2.40.feed.1",
+            "7.0.2.x.feed",
+            "7.0.2.40.-1",
+        ] {
             assert_eq!(bad.parse::<Stamp>(), Err(EdgeError::Unreadable), "{bad}");
         }
         let later = Stamp {

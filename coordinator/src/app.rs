@@ -299,6 +299,9 @@ pub fn door(
         .map(|url| Notifier::new(url, notice_keys, world.clock))
         .transpose()
         .map_err(AppError::Edge)?;
+    if let Some(notifier) = &notifier {
+        forge.tell_edge_by(notifier.teller());
+    }
     let site = Site::new(site::Parts {
         forge: forge.clone(),
         clock: world.clock,

@@ -1,7 +1,8 @@
 //! What the edge must forget, told as soon as it is known.
 //!
 //! A notice that does not arrive lets nobody in: every write and every private read is checked
-//! again here. It only makes the edge forget sooner, and so it is tried for a minute and no longer.
+//! again here, and a change of a repository waits for the end of what the edge may still show. It
+//! only makes the edge forget sooner, and so it is tried for a minute and no longer.
 
 use crate::http::site::Clock;
 use bytes::Bytes;
@@ -16,10 +17,11 @@ use plue_contract::edge::{Event, MAX_SESSIONS_A_NOTICE, NOTICE_PATH, Notice};
 use plue_contract::headers::NOTICE;
 use plue_contract::seal::Keyring;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// The pauses before the attempts, in seconds.
-const PAUSES_S: [u64; 5] = [0, 1, 4, 15, 40];
+/// The pauses before the attempts, in milliseconds. The first ones are short: a pusher waits.
+const PAUSES_MS: [u64; 8] = [0, 100, 300, 600, 2_000, 5_000, 15_000, 35_000];
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
@@ -62,18 +64,27 @@ impl Notifier {
         }
     }
 
-    async fn tell(&self, event: Event) {
-        for pause_s in PAUSES_S {
-            tokio::time::sleep(Duration::from_secs(pause_s)).await;
+    /// How the forge tells the edge what has changed.
+    pub fn teller(&self) -> plue_forge::edge::Tell {
+        let notifier = self.clone();
+        Arc::new(move |event| {
+            let notifier = notifier.clone();
+            Box::pin(async move { notifier.tell(event).await })
+        })
+    }
+
+    /// Tells, for at most a minute; whether it was acknowledged.
+    async fn tell(&self, event: Event) -> bool {
+        for pause_ms in PAUSES_MS {
+            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
             match tokio::time::timeout(ATTEMPT, self.attempt(event.clone())).await {
-                Ok(Ok(())) => return,
+                Ok(Ok(())) => return true,
                 Ok(Err(cause)) => tracing::debug!(cause, "the edge was not told"),
                 Err(_) => tracing::debug!("the edge did not answer in time"),
             }
         }
-        tracing::warn!(
-            "the edge could not be told of ended sessions; it forgets them when their time is over"
-        );
+        tracing::warn!("the edge could not be told what to forget; it does so when its time is over");
+        false
     }
 
     async fn attempt(&self, event: Event) -> Result<(), String> {

@@ -38,3 +38,4 @@ const durable = (name) =>
 
 export const RateLimiter = durable("RateLimiter");
 export const Session = durable("Session");
+export const Repository = durable("Repository");

@@ -64,6 +64,7 @@ for (const pair of options.var) {
 // an edge that runs.
 mkdirSync(join(state, "objects"), { recursive: true, mode: 0o700 });
 for (const file of ["index.js", "index_bg.wasm"]) copyFileSync(join(build, file), join(state, file));
+copyFileSync(join(root, "infra/edge/cache.js"), join(state, "cache.js"));
 const config = join(state, "config.capnp");
 try {
   writeFileSync(config, generate(wrangler, { vars, listen: options.listen, objects: join(state, "objects") }));

@@ -6,7 +6,14 @@ import { readFileSync } from "node:fs";
 import { parse } from "smol-toml";
 
 /** The secrets that workerd takes from its environment. */
-export const SECRETS = ["EDGE_SECRET", "EDGE_SECRET_PREVIOUS", "JWT_SECRET", "JWT_SECRET_PREVIOUS"];
+export const SECRETS = [
+  "EDGE_SECRET",
+  "EDGE_SECRET_PREVIOUS",
+  "JWT_SECRET",
+  "JWT_SECRET_PREVIOUS",
+  "EDGE_PUSH_SECRET",
+  "METRICS_API_KEY",
+];
 
 // `name`, `workers_dev`, `observability` and `build` mean something to Cloudflare or to wrangler only.
 const KNOWN = new Set([
@@ -57,7 +64,7 @@ function text(value) {
   return `"${escaped}"`;
 }
 
-/** Writes the configuration; `index.js` and `index_bg.wasm` are expected beside it. */
+/** Writes the configuration; `index.js`, `index_bg.wasm` and `cache.js` are expected beside it. */
 export function generate(wrangler, { vars, listen, objects }) {
   const all = { ...wrangler.vars, ...vars };
   const origin = new URL(all.ORIGIN_URL);
@@ -86,6 +93,7 @@ using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "edge", worker = .edge),
+    (name = "cache", worker = .cache),
     (name = "objects", disk = (path = ${text(objects)}, writable = true)),
     (name = "coordinator", external = (address = ${text(address)}, ${
       tls ? `https = (options = (), tlsOptions = (trustBrowserCas = true))` : "http = ()"
@@ -105,6 +113,12 @@ const edge :Workerd.Worker = (
   durableObjectNamespaces = ${list(namespaces)},
   durableObjectStorage = (localDisk = "objects"),
   globalOutbound = "coordinator",
+  cacheApiOutbound = "cache",
+);
+
+const cache :Workerd.Worker = (
+  modules = [(name = "cache.js", esModule = embed "cache.js")],
+  compatibilityDate = ${text(wrangler.compatibilityDate)},
 );
 `;
 }

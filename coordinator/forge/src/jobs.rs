@@ -3,7 +3,7 @@
 //! Here is which jobs there are, when they run, and what happens when one fails; what each of
 //! them does is a function of the noun that it is about.
 
-use crate::{Error, Forge, browse, maintenance, sessions, sweeper};
+use crate::{Error, Forge, browse, edge, maintenance, sessions, sweeper};
 use plue_contract::RepoId;
 use plue_store::Tx;
 use plue_store::jobs::{self as rows, JobRow, NewJobRow};
@@ -29,6 +29,8 @@ pub enum Job {
     SweepUploads,
     /// Remove sessions that have expired.
     SweepSessions,
+    /// Forget what the edge was granted long ago.
+    SweepGrants,
     /// Remove a deleted repository for good.
     PurgeDeleted {
         /// The repository.
@@ -47,9 +49,10 @@ pub enum Job {
 }
 
 /// The jobs that are always there, and how often they run, in milliseconds.
-const RECURRING: [(Job, i64); 2] = [
+const RECURRING: [(Job, i64); 3] = [
     (Job::SweepUploads, 10 * 60 * 1000),
     (Job::SweepSessions, 5 * 60 * 1000),
+    (Job::SweepGrants, 60 * 60 * 1000),
 ];
 
 impl Job {
@@ -58,6 +61,7 @@ impl Job {
         match self {
             Self::SweepUploads => "sweep_uploads",
             Self::SweepSessions => "sweep_sessions",
+            Self::SweepGrants => "sweep_grants",
             Self::PurgeDeleted { .. } => "purge_deleted",
             Self::Maintain { .. } => "maintain",
             Self::Prepare { .. } => "prepare",
@@ -67,7 +71,7 @@ impl Job {
     /// Jobs of the same key are one job.
     fn key(&self) -> String {
         match self {
-            Self::SweepUploads | Self::SweepSessions => self.kind().to_owned(),
+            Self::SweepUploads | Self::SweepSessions | Self::SweepGrants => self.kind().to_owned(),
             Self::PurgeDeleted { repository }
             | Self::Maintain { repository }
             | Self::Prepare { repository } => {
@@ -87,6 +91,7 @@ impl Job {
         match self {
             Self::SweepUploads => sweeper::sweep_uploads(forge, now_ms).await.map(drop),
             Self::SweepSessions => sessions::sweep(forge, now_ms).await.map(drop),
+            Self::SweepGrants => edge::sweep(forge, now_ms).await.map(drop),
             Self::PurgeDeleted { repository } => {
                 sweeper::purge_deleted(forge, *repository, request_id, now_ms).await
             }
@@ -250,6 +255,7 @@ mod tests {
         let jobs = [
             Job::SweepUploads,
             Job::SweepSessions,
+            Job::SweepGrants,
             Job::PurgeDeleted {
                 repository: RepoId(7),
             },

@@ -10,6 +10,7 @@ pub mod browse;
 mod cache;
 mod clock;
 pub mod collaborators;
+pub mod edge;
 mod error;
 pub mod failpoints;
 pub mod health;
@@ -37,7 +38,8 @@ pub use settings::{GitSettings, PushLimits, QueueSettings};
 use passwords::Passwords;
 use plue_blobs::Blobs;
 use plue_store::Store;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 use ulid::Ulid;
 
 /// Fills bytes from a source of randomness that nobody can guess.
@@ -68,6 +70,17 @@ pub struct Forge {
 struct Inner {
     parts: Parts,
     passwords: Passwords,
+    edge: Teller,
+}
+
+/// Tells the edge, once somebody has said how.
+#[derive(Default)]
+struct Teller(OnceLock<edge::Tell>);
+
+impl fmt::Debug for Teller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Teller({})", self.0.get().is_some())
+    }
 }
 
 impl Forge {
@@ -75,8 +88,22 @@ impl Forge {
     pub fn new(parts: Parts) -> Result<Self, Error> {
         let passwords = Passwords::new(parts.passwords.clone(), parts.chance)?;
         Ok(Self {
-            inner: Arc::new(Inner { parts, passwords }),
+            inner: Arc::new(Inner {
+                parts,
+                passwords,
+                edge: Teller::default(),
+            }),
         })
+    }
+
+    /// Says how the edge is told what has changed. Without it a change waits for the end of what
+    /// the edge was granted. Only the first one counts.
+    pub fn tell_edge_by(&self, tell: edge::Tell) {
+        let _ = self.inner.edge.0.set(tell);
+    }
+
+    pub(crate) fn tell_edge(&self) -> Option<edge::Tell> {
+        self.inner.edge.0.get().cloned()
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {

@@ -5,6 +5,8 @@ use crate::access::accounts::Administer;
 use crate::access::repositories::{AdministerRepo, CreateUnder, ReadRepo, viewer};
 use crate::access::{Permit, live};
 use crate::accounts::Page;
+use crate::clock::Clock;
+use crate::edge::{self, Change};
 use crate::{Error, Forge, jobs};
 use plue_contract::{AccountId, AccountName, Caller, RepoId, RepoName, RepoPath};
 use plue_git::{ObjectFormat, refname::RefName};
@@ -42,7 +44,7 @@ pub struct Repository {
     pub archived: bool,
     /// Raised at each accepted change of refs or packs.
     pub generation: i64,
-    /// Raised at each change of who may see it or under which name.
+    /// Raised at each change of who may see it, under which name, and what it says of itself.
     pub access_epoch: i64,
     /// Raised when the database was restored from a backup.
     pub restore_epoch: i64,
@@ -224,8 +226,9 @@ pub async fn create(
         },
         uuid: forge.uuid(),
     };
+    let clock = Clock::set(now_ms);
     let (permit, new) = (&permit, &new);
-    forge
+    let made = forge
         .store()
         .in_tx("repositories.create", |tx| {
             Box::pin(async move {
@@ -234,7 +237,9 @@ pub async fn create(
                 make(tx, id, new, now_ms).await
             })
         })
-        .await
+        .await?;
+    edge::settle(forge, Change::of_paths(&made, [made.path()]), &clock).await;
+    Ok(made)
 }
 
 /// A repository that is about to be made, by [`create`] or by a push.
@@ -323,8 +328,9 @@ pub async fn update(
     let id = permit.on().id;
     let description = change.description.as_deref().map(described).transpose()?;
     let head = change.default_bookmark.as_deref().map(bookmark).transpose()?;
+    let clock = Clock::set(now_ms);
     let (permit, change, description, head) = (&permit, &change, &description, &head);
-    forge
+    let (before, after) = forge
         .store()
         .in_tx("repositories.update", |tx| {
             Box::pin(async move {
@@ -349,16 +355,23 @@ pub async fn update(
                 let row = rows::ChangeRow {
                     name: renamed.cloned(),
                     owner_id: None,
-                    description: description.clone(),
+                    description: description.clone().filter(|text| *text != before.description),
                     private: change.private.filter(|private| *private != before.private),
-                    archived: change.archived,
+                    archived: change.archived.filter(|archived| *archived != before.archived),
                     default_bookmark: head.as_ref().map(|head| head.short().to_owned()),
                 };
                 rows::update(tx, id, &row, now_ms).await.map_err(taken)?;
-                one(tx, id).await
+                Ok::<_, Error>((before, one(tx, id).await?))
             })
         })
-        .await
+        .await?;
+    edge::settle(
+        forge,
+        Change::of_paths(&after, [before.path(), after.path()]),
+        &clock,
+    )
+    .await;
+    Ok(after)
 }
 
 /// Gives a repository to another account under which the caller may create; its former path
@@ -371,14 +384,15 @@ pub async fn transfer(
 ) -> Result<Repository, Error> {
     let (permit, to) = (&permit, &to);
     let (id, owner_id) = (permit.on().id, to.on().id);
-    forge
+    let clock = Clock::set(now_ms);
+    let (before, after) = forge
         .store()
         .in_tx("repositories.transfer", |tx| {
             Box::pin(async move {
                 let before = permit.check_again(tx, now_ms).await?;
                 to.check_again(tx, now_ms).await?;
                 if before.owner_id == owner_id {
-                    return Ok(before);
+                    return Ok((before.clone(), before));
                 }
                 rows::drop_redirect(tx, owner_id, &before.name.key()).await?;
                 rows::put_redirect(tx, before.owner_id, &before.name.key(), id, now_ms).await?;
@@ -388,10 +402,17 @@ pub async fn transfer(
                     ..rows::ChangeRow::default()
                 };
                 rows::update(tx, id, &row, now_ms).await.map_err(taken)?;
-                one(tx, id).await
+                Ok::<_, Error>((before, one(tx, id).await?))
             })
         })
-        .await
+        .await?;
+    edge::settle(
+        forge,
+        Change::of_paths(&after, [before.path(), after.path()]),
+        &clock,
+    )
+    .await;
+    Ok(after)
 }
 
 /// Deletes a repository. For the grace period an administrator can restore it; then a job removes
@@ -401,6 +422,7 @@ pub async fn delete(forge: &Forge, permit: Permit<AdministerRepo>, now_ms: i64) 
     let id = permit.on().id;
     let request_id = &permit.caller().request_id;
     let purge_at_ms = now_ms.saturating_add(forge.settings().restore_grace_ms);
+    let clock = Clock::set(now_ms);
     forge
         .store()
         .in_tx("repositories.delete", |tx| {
@@ -414,7 +436,13 @@ pub async fn delete(forge: &Forge, permit: Permit<AdministerRepo>, now_ms: i64) 
                 jobs::enqueue_in(tx, purge, request_id, now_ms).await
             })
         })
-        .await
+        .await?;
+    let gone = Change {
+        hidden: true,
+        ..Change::of_paths(permit.on(), [permit.on().path()])
+    };
+    edge::settle(forge, gone, &clock).await;
+    Ok(())
 }
 
 /// The repositories that are deleted and can still be restored.
@@ -432,7 +460,8 @@ pub async fn restore(
     now_ms: i64,
 ) -> Result<Repository, Error> {
     let permit = &permit;
-    forge
+    let clock = Clock::set(now_ms);
+    let restored: Repository = forge
         .store()
         .in_tx("repositories.restore", |tx| {
             Box::pin(async move {
@@ -446,7 +475,9 @@ pub async fn restore(
                 one(tx, id).await
             })
         })
-        .await
+        .await?;
+    edge::settle(forge, Change::of_paths(&restored, [restored.path()]), &clock).await;
+    Ok(restored)
 }
 
 /// The account of this name, to whom something is given.

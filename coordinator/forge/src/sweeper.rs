@@ -1,6 +1,8 @@
 //! Ends what was left behind: uploads whose push never came to its end, the blobs of dead packs,
 //! and repositories whose time to be restored is over.
 
+use crate::clock::Clock;
+use crate::edge::{self, Change};
 use crate::jobs::{self, Job, NewJob};
 use crate::{Error, Forge, cache};
 use plue_blobs::{BlobKey, PackPart};
@@ -90,6 +92,13 @@ pub(crate) async fn purge_deleted(
         .await?;
     // Also where the rows went before and the process died: the job is done when all is gone.
     if gone {
+        // It was hidden when it was deleted; whoever was not reached then is told again.
+        let purged = Change {
+            repository: id,
+            paths: Vec::new(),
+            hidden: true,
+        };
+        edge::settle(forge, purged, &Clock::set(now_ms)).await;
         cache::evict(forge, id).await?;
         sweep_uploads(forge, now_ms).await?;
     }

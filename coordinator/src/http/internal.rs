@@ -16,7 +16,7 @@ use plue_contract::bridge::{Ask as BridgeAsk, BridgeStatement, Identity, Stream 
 use plue_contract::edge::{Answer, Ask, Question, SessionFacts};
 use plue_contract::headers::BRIDGE;
 use plue_contract::{Code, Problem};
-use plue_forge::{accounts, sessions, tokens};
+use plue_forge::{accounts, edge, sessions, tokens};
 use plue_gateway::Credential;
 use plue_ssh_bridge::{Connection, Exec, encode_exit_frame, encode_frames};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -36,7 +36,7 @@ fn unbelieved() -> Failure {
     ))
 }
 
-/// Answers the edge's question about a credential.
+/// Answers the edge's question about a credential, or about how a repository stands.
 pub async fn introspect(State(site): State<Site>, request: Request) -> Result<axum::Json<Answer>, Failure> {
     let body = request.into_body().collect().await;
     let body = body.map_err(|error| Failure::body(&error))?.to_bytes();
@@ -63,6 +63,15 @@ async fn answer(site: &Site, ask: Ask, now_ms: i64) -> Result<Answer, Failure> {
         }
         Ask::Session { cookie } => (sessions::find(&site.forge, &cookie, now_ms).await?, Some(cookie)),
         Ask::SessionAlive { id } => (sessions::find_by_id(&site.forge, &id, now_ms).await?, None),
+        Ask::Lease { name } => {
+            let stamp = match name.parse() {
+                Ok(path) => edge::lease(&site.forge, &path, now_ms).await?,
+                Err(_) => None,
+            };
+            return Ok(Answer::Leased {
+                stamp: stamp.map(|repository| site.stamp(&repository)),
+            });
+        }
     };
     let Some(found) = session else {
         return Ok(Answer::Nobody);
@@ -85,6 +94,14 @@ async fn answer(site: &Site, ask: Ask, now_ms: i64) -> Result<Answer, Failure> {
             replacement,
         },
     })
+}
+
+/// Notices in the seed's words are for the edge, which answers them itself.
+pub async fn invalidate() -> Failure {
+    Failure::new(
+        Code::NotFound,
+        "Notices are for the edge; the coordinator keeps nothing that could be out of date.",
+    )
 }
 
 fn statement(site: &Site, headers: &HeaderMap) -> Result<BridgeStatement, Failure> {

@@ -31,8 +31,10 @@ use body::Bounded;
 use bytes::Bytes;
 use failure::Refused;
 use futures_util::FutureExt;
-use http::{Request, Response, StatusCode};
-use plue_contract::{Code, Problem};
+use http::header::{CACHE_CONTROL, SET_COOKIE};
+use http::{HeaderValue, Request, Response, StatusCode};
+use plue_contract::headers::MADE_FROM;
+use plue_contract::{Code, Problem, RepoPath};
 use plue_gateway::routes::Class;
 use plue_gateway::{Forward, Gateway, Host, Stopped, Verdict};
 use site::Site;
@@ -123,6 +125,11 @@ impl<H: Host + 'static> Door<H> {
         let idle = (!is_conversation).then_some(inner.body_idle_timeout);
         let body = Bounded::new(body, plan.body_limit_bytes, idle);
         let request = Request::from_parts(parts, Body::new(body));
+        // Looked at before the answer is made, so that the answer is never older than it says.
+        let made_from = match &plan.marks {
+            Some(path) => mark(&inner.site, path).instrument(span.clone()).await,
+            None => None,
+        };
         let response = match inner.handlers.get(route) {
             Some(handler) => {
                 let answering = handler(request, inner.site.clone()).instrument(span.clone());
@@ -144,6 +151,11 @@ impl<H: Host + 'static> Door<H> {
             None => response,
         };
         let (mut parts, body) = response.into_parts();
+        if let Some(stamp) = made_from
+            && may_be_kept(&parts)
+        {
+            parts.headers.insert(MADE_FROM, stamp);
+        }
         inner.gateway.finish(plan, &mut parts);
         let answered = Answered {
             class,
@@ -154,6 +166,30 @@ impl<H: Host + 'static> Door<H> {
         span.in_scope(|| answered.record());
         Response::from_parts(parts, body)
     }
+}
+
+/// How the repository under a path stands, for an answer that the edge may keep; none where not
+/// everybody may see it.
+async fn mark(site: &Site, path: &RepoPath) -> Option<HeaderValue> {
+    let found = plue_forge::edge::public(&site.forge, path, site.now_ms()).await;
+    let repository = found.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the edge keeps nothing of this answer");
+        None
+    })?;
+    HeaderValue::from_str(&site.stamp(&repository).to_string()).ok()
+}
+
+/// Whether a handler's answer may be kept: a whole one, of which the handler does not say that it
+/// is for one client, or not ready yet.
+fn may_be_kept(answer: &http::response::Parts) -> bool {
+    let says = |word: &str| {
+        let stated = answer.headers.get(CACHE_CONTROL).map(HeaderValue::to_str);
+        stated.is_some_and(|stated| stated.is_ok_and(|stated| stated.contains(word)))
+    };
+    answer.status == StatusCode::OK
+        && !answer.headers.contains_key(SET_COOKIE)
+        && !says("no-store")
+        && !says("private")
 }
 
 /// What the figures and the log say of an answer, whoever made it.

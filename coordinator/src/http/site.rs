@@ -2,12 +2,15 @@
 
 use crate::edge::Notifier;
 use metrics_exporter_prometheus::PrometheusHandle;
+use plue_contract::edge::Stamp;
 use plue_contract::seal::Keyring;
 use plue_contract::{RepoPath, SessionId};
+use plue_forge::repositories::Repository;
 use plue_forge::{Chance, Forge};
 use plue_gateway::jwt::Signer;
+use sha2::{Digest, Sha256};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Tells the time, in milliseconds since 1970.
 pub type Clock = fn() -> i64;
@@ -79,6 +82,26 @@ pub struct Parts {
     pub notifier: Option<Notifier>,
 }
 
+/// Which build of the server this is: another one may show the same repository otherwise, so that
+/// nothing that this one made is shown for it. The program's own bytes say it.
+fn edition() -> u64 {
+    static EDITION: LazyLock<u64> = LazyLock::new(|| {
+        let program = std::env::current_exe().and_then(std::fs::File::open);
+        let mut hash = Sha256::new();
+        match program.and_then(|mut program| std::io::copy(&mut program, &mut hash)) {
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(%error, "the program cannot be read: its version stands for its build");
+                hash.update(env!("CARGO_PKG_VERSION"));
+            }
+        }
+        hash.finalize()[..8]
+            .iter()
+            .fold(0, |word, byte| (word << 8) | u64::from(*byte))
+    });
+    *EDITION
+}
+
 /// The site. Cheap to clone.
 #[derive(Clone)]
 pub struct Site(Arc<Parts>);
@@ -92,6 +115,17 @@ impl Site {
     /// The time, in milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
         (self.0.clock)()
+    }
+
+    /// How a public repository stands, in the words that the edge understands.
+    pub fn stamp(&self, repository: &Repository) -> Stamp {
+        Stamp {
+            repository: repository.id,
+            restore_epoch: repository.restore_epoch,
+            access_epoch: repository.access_epoch,
+            generation: repository.generation,
+            edition: edition(),
+        }
     }
 
     /// Has the edge forget sessions that have ended.

@@ -179,6 +179,7 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         on("GET /{owner}/{repo}/info/refs", git::info_refs),
         on("POST /{owner}/{repo}/git-upload-pack", git::upload_pack),
         on("POST /{owner}/{repo}/git-receive-pack", git::receive_pack),
+        on("POST /do/{scope:rest}", internal::invalidate),
         on("POST /internal/introspect", internal::introspect),
         on("POST /internal/ssh/identify", internal::identify),
         on("POST /internal/ssh/exec", internal::exec),
@@ -217,7 +218,13 @@ mod tests {
             segments.join("/")
         };
         // The same address in other words: it is described once.
-        let twins = ["GET /api/health", "GET /api/ready", "GET /api/openapi.json"];
+        let twins = [
+            "GET /api/health",
+            "GET /api/ready",
+            "GET /api/openapi.json",
+            // The edge's own; here it only says so.
+            "POST /do/{scope:rest}",
+        ];
         let promised: BTreeSet<String> = routes::all()
             .filter(|route| built().contains(route.name) && !twins.contains(&route.name))
             .filter(|route| !matches!(route.dialect, Dialect::Page | Dialect::Git))

@@ -13,6 +13,7 @@ pub mod collaborators;
 mod engine;
 mod error;
 mod faults;
+pub mod grants;
 pub mod instance;
 pub mod jobs;
 mod migrate;

@@ -27,6 +27,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "instance",
         template: include_str!("migrations/0003_instance.sql"),
     },
+    Migration {
+        version: 4,
+        name: "edge_grants",
+        template: include_str!("migrations/0004_edge_grants.sql"),
+    },
 ];
 
 struct Migration {

@@ -31,7 +31,7 @@ pub struct RepositoryRow {
     pub archived: bool,
     /// Raised at each accepted change of refs or packs.
     pub generation: i64,
-    /// Raised at each change of who may see it or under which name.
+    /// Raised at each change of who may see it, under which name, and what it says of itself.
     pub access_epoch: i64,
     /// Raised when the database was restored from a backup.
     pub restore_epoch: i64,
@@ -393,9 +393,14 @@ pub struct ChangeRow {
     pub default_bookmark: Option<String>,
 }
 
-/// Changes a repository's own data. The access epoch rises with name, owner and visibility.
+/// Changes a repository's own data. The access epoch rises with all that is shown of it beside its
+/// content: caches keep what they show under the epoch.
 pub async fn update(tx: &mut Tx<'_>, id: RepoId, change: &ChangeRow, now_ms: i64) -> Result<(), StoreError> {
-    let moves = change.name.is_some() || change.owner_id.is_some() || change.private.is_some();
+    let moves = change.name.is_some()
+        || change.owner_id.is_some()
+        || change.private.is_some()
+        || change.description.is_some()
+        || change.archived.is_some();
     query(
         "repositories.update",
         "UPDATE repositories SET \

@@ -2,7 +2,7 @@
 
 use plue_contract::seal::{Keyring, Purpose};
 use plue_gateway::limits::{Preset, Presets};
-use plue_gateway::{AddressSource, GatewayConfig, Keys, Statements};
+use plue_gateway::{AddressRange, AddressSource, GatewayConfig, Keys, Statements};
 use std::time::Duration;
 use worker::Env;
 
@@ -45,6 +45,14 @@ pub struct EdgeConfig {
     cors_origins: Vec<String>,
     behind_tls: bool,
     limits: Presets,
+    /// For how long an isolate believes how a repository stands, in milliseconds.
+    pub memo_ms: u64,
+    /// The secret of notices in the seed's words, where there are any.
+    pub push_secret: Option<String>,
+    /// The key and the addresses of those who may read the figures.
+    pub metrics_key: Option<String>,
+    /// The addresses of those who may read the figures without a key.
+    pub metrics_from: Vec<AddressRange>,
 }
 
 impl EdgeConfig {
@@ -87,6 +95,26 @@ impl EdgeConfig {
         }
         Ok(Self {
             limits,
+            memo_ms: match text("PLUE_EDGE_MEMO_MS").as_str() {
+                "" => 0,
+                given => given.parse().map_err(|_| ConfigError::Bad {
+                    name: "PLUE_EDGE_MEMO_MS",
+                    value: given.to_owned(),
+                    expected: "milliseconds",
+                })?,
+            },
+            push_secret: Some(text("EDGE_PUSH_SECRET")).filter(|secret| !secret.is_empty()),
+            metrics_key: Some(text("METRICS_API_KEY")).filter(|key| !key.is_empty()),
+            metrics_from: list("METRICS_ALLOWED_IPS")
+                .into_iter()
+                .map(|range| {
+                    range.parse().map_err(|_| ConfigError::Bad {
+                        name: "METRICS_ALLOWED_IPS",
+                        value: range,
+                        expected: "addresses or ranges, as in 10.0.0.0/8, with commas between",
+                    })
+                })
+                .collect::<Result<_, _>>()?,
             origin: authority(&origin)?,
             origin_deadline: match text("ORIGIN_DEADLINE_MS").parse() {
                 Ok(ms @ 1..=600_000) => Duration::from_millis(ms),

@@ -5,7 +5,7 @@ use crate::host::now_ms;
 use crate::translate::runtime_headers;
 use futures_util::future::{Either, select};
 use http::header::{self, HeaderName};
-use plue_contract::edge::{Answer, Ask, INTROSPECT_PATH, Question};
+use plue_contract::edge::{Answer, Ask, INTROSPECT_PATH, LEASE_MS, Question};
 use plue_contract::seal::{Keyring, Purpose};
 use plue_contract::statement::Statement;
 use plue_contract::{Caller, Code, Problem, headers};
@@ -29,6 +29,12 @@ const LEFT_BEHIND: [HeaderName; 8] = [
 /// Where the coordinator reads by which name the client addressed us.
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
+/// How long the coordinator may take to say how a repository stands.
+const LEASE_DEADLINE: Duration = Duration::from_millis(LEASE_MS - 1_000);
+
+/// How long the coordinator may take to say how it is.
+const HEALTH_DEADLINE: Duration = Duration::from_secs(2);
+
 /// Why there is no answer of the coordinator.
 #[derive(Debug, thiserror::Error)]
 pub enum CoordinatorError {
@@ -50,6 +56,11 @@ pub enum CoordinatorError {
 }
 
 impl CoordinatorError {
+    /// Whether it means that the coordinator is away.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Late)
+    }
+
     /// What the client is told.
     pub fn problem(&self) -> Problem {
         match self {
@@ -96,6 +107,15 @@ impl Coordinator {
         }
     }
 
+    /// The same for questions about repositories, whose answers are worthless after some seconds.
+    pub fn for_leases(config: &EdgeConfig) -> Self {
+        let coordinator = Self::new(config);
+        Self {
+            deadline: coordinator.deadline.min(LEASE_DEADLINE),
+            ..coordinator
+        }
+    }
+
     /// Passes a request on, its body flowing from the client to the coordinator untouched, and
     /// returns the answer as soon as it begins.
     pub async fn pass_on(&self, forward: &Forward, request: &Request) -> Result<Response, CoordinatorError> {
@@ -134,6 +154,19 @@ impl Coordinator {
             init.set_body(&body);
         }
         Ok(web_sys::Request::new_with_str_and_init(url, &init)?.into())
+    }
+
+    /// What it says of its health; within two seconds.
+    pub async fn health(&self) -> Result<serde_json::Value, CoordinatorError> {
+        let init = web_sys::RequestInit::new();
+        init.set_redirect(web_sys::RequestRedirect::Manual);
+        init.set_cache(web_sys::RequestCache::NoStore);
+        let url = format!("{}/health", self.origin);
+        let request = web_sys::Request::new_with_str_and_init(&url, &init)
+            .map_err(|error| CoordinatorError::Unmade(error.into()))?;
+        let mut answer = send(request.into(), Some(HEALTH_DEADLINE.min(self.deadline))).await?;
+        let text = answer.text().await.map_err(CoordinatorError::Unreachable)?;
+        serde_json::from_str(&text).map_err(|error| CoordinatorError::Nonsense(error.to_string()))
     }
 
     /// Asks whose credential it is.

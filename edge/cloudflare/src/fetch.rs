@@ -2,13 +2,15 @@
 //! is decided there.
 
 use crate::config::{ConfigError, EdgeConfig};
-use crate::host::EdgeHost;
-use crate::translate;
+use crate::host::{EdgeHost, now_ms};
+use crate::shared::{self, Found};
+use crate::{own, translate};
 use futures_util::FutureExt;
 use plue_contract::edge::Notice;
 use plue_contract::{Code, Problem};
+use plue_gateway::cache::{self, Outcome, Shared};
 use plue_gateway::routes::Dialect;
-use plue_gateway::{Gateway, Verdict, refusal};
+use plue_gateway::{Forward, Gateway, Plan, Stopped, Verdict, refusal};
 use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
@@ -22,12 +24,14 @@ thread_local! {
 /// Answers one request. A failure of ours, even a panic, is an answer too: it ends this request
 /// and no other.
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     let answer = match gateway(&env) {
         Ok(gateway) => {
             // What outlives the request is caches behind `RefCell`s, which no panic leaves
             // borrowed or half written.
-            let answer = AssertUnwindSafe(respond(&gateway, request)).catch_unwind().await;
+            let answer = AssertUnwindSafe(respond(&gateway, request, &context))
+                .catch_unwind()
+                .await;
             answer.unwrap_or_else(|_| Err("a panic ended the request".into()))
         }
         Err(error) => Err(error.into()),
@@ -50,7 +54,11 @@ fn gateway(env: &Env) -> std::result::Result<Rc<Gateway<EdgeHost>>, ConfigError>
     })
 }
 
-async fn respond(gateway: &Gateway<EdgeHost>, request: Request) -> Result<Response> {
+/// An answer that is at hand.
+pub type Outgoing = http::Response<Vec<u8>>;
+
+async fn respond(gateway: &Gateway<EdgeHost>, request: Request, context: &Context) -> Result<Response> {
+    let begun_ms = now_ms();
     let Some(parts) = translate::parts(&request) else {
         let problem = Problem::new(
             Code::InvalidRequest,
@@ -64,28 +72,110 @@ async fn respond(gateway: &Gateway<EdgeHost>, request: Request) -> Result<Respon
     #[cfg(feature = "failpoints")]
     let fail_point = parts.headers.get("x-fail-point").cloned();
     let peer = translate::peer(&request);
-    match gateway.decide(parts, peer).await {
-        Verdict::Reply(reply) => translate::response(reply),
+    let (answer, class) = match gateway.decide(parts, peer).await {
+        Verdict::Reply(reply) => {
+            let stopped = reply.extensions().get::<Stopped>();
+            let class = stopped.map_or("none", Stopped::class_name);
+            (translate::response(reply)?, class)
+        }
         Verdict::Forward(forward) => {
             #[cfg(feature = "failpoints")]
             assert!(fail_point.is_none_or(|point| point != "request"), "a fail point");
-            let answer = gateway.host().coordinator().pass_on(&forward, &request).await;
-            let plan = forward.plan;
-            match answer {
-                Ok(answer) => {
-                    let mut parts = translate::answer_parts(&answer)?;
-                    gateway.finish(plan, &mut parts);
-                    translate::streamed(answer, &parts)
-                }
-                Err(error) => {
-                    console_error!("{}: {error}", plan.request_id);
-                    let (mut parts, body) = gateway.refuse(&plan, &error.problem()).into_parts();
-                    gateway.finish(plan, &mut parts);
-                    translate::response(http::Response::from_parts(parts, body))
-                }
+            let class = forward.plan.class_name();
+            (forwarded(gateway, *forward, request, context).await?, class)
+        }
+    };
+    let cached = answer.headers().get("x-cache")?;
+    let cached = cached.and_then(|cached| {
+        ["HIT", "MISS", "STALE", "BYPASS"]
+            .into_iter()
+            .find(|known| *known == cached)
+    });
+    let took_ms = now_ms().saturating_sub(begun_ms);
+    gateway
+        .host()
+        .figures()
+        .count(class, answer.status_code(), cached, took_ms);
+    Ok(answer)
+}
+
+/// Answers a request that passed the checks: from the cache, by ourselves, or by the coordinator.
+async fn forwarded(
+    gateway: &Gateway<EdgeHost>,
+    mut forward: Forward,
+    mut request: Request,
+    context: &Context,
+) -> Result<Response> {
+    let host = gateway.host();
+    if let Some(own) = own::answer(host, &forward, &mut request).await {
+        let answer = own.unwrap_or_else(|problem| gateway.refuse(&forward.plan, &problem));
+        let (mut parts, body) = answer.into_parts();
+        gateway.finish(forward.plan, &mut parts);
+        return translate::response(http::Response::from_parts(parts, body));
+    }
+    let shared = forward.shared.take();
+    let mut old = None;
+    if let Some(shared) = &shared {
+        match host.find(shared).await {
+            Found::Kept(kept, outcome) => {
+                return from_cache(gateway, forward.plan, shared, kept, outcome).await;
             }
+            Found::Old(found) => old = Some(found),
+            Found::Nothing => {}
         }
     }
+    if let Some(refusal) = gateway.admit(&mut forward).await {
+        return translate::response(refusal);
+    }
+    let answer = host.coordinator().pass_on(&forward, &request).await;
+    let mut plan = forward.plan;
+    match answer {
+        Ok(mut answer) => {
+            let mut parts = translate::answer_parts(&answer)?;
+            if let Some(shared) = &shared {
+                let made_from = cache::made_from(&mut parts.headers);
+                let head = shared.keep(&parts, now_ms());
+                let kept = head.is_some() && (made_from.is_some() || shared.repository.is_none());
+                if kept && let Some(head) = head {
+                    host.keep(context, shared, made_from, &head, &mut answer)?;
+                }
+                let outcome = if kept { Outcome::Miss } else { Outcome::Bypass };
+                plan.cached = Some((outcome, now_ms()));
+                if shared.serves && shared.holds(&parts) {
+                    shared.serve(&mut parts, outcome);
+                    cache::strip_answer(&mut parts.headers);
+                    gateway.finish(plan, &mut parts);
+                    return translate::response(http::Response::from_parts(parts, Vec::new()));
+                }
+            }
+            cache::strip_answer(&mut parts.headers);
+            gateway.finish(plan, &mut parts);
+            translate::streamed(answer, &parts)
+        }
+        Err(error) => {
+            console_error!("{}: {error}", plan.request_id);
+            if let Some(shared) = &shared
+                && error.is_absence()
+                && let Some((kept, outcome)) = host.find_stale(shared, old).await
+            {
+                return from_cache(gateway, plan, shared, kept, outcome).await;
+            }
+            let (mut parts, body) = gateway.refuse(&plan, &error.problem()).into_parts();
+            gateway.finish(plan, &mut parts);
+            translate::response(http::Response::from_parts(parts, body))
+        }
+    }
+}
+
+async fn from_cache(
+    gateway: &Gateway<EdgeHost>,
+    mut plan: Plan,
+    shared: &Shared,
+    kept: Response,
+    outcome: Outcome,
+) -> Result<Response> {
+    plan.cached = Some((outcome, now_ms()));
+    shared::answer(kept, shared, outcome, |parts| gateway.finish(plan, parts)).await
 }
 
 /// Does what a notice of the coordinator says, which has been believed.

@@ -2,20 +2,26 @@
 
 use crate::config::{ConfigError, EdgeConfig};
 use crate::coordinator::{Coordinator, CoordinatorError};
+use crate::figures::Figures;
 use crate::memory::Fleeting;
 use crate::objects::limiter::Take;
+use crate::objects::repository::Standing;
 use crate::objects::session::Find;
 use crate::objects::{self, ObjectError, Objects};
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
 use plue_contract::credentials::{Credential, SessionCookie};
-use plue_contract::edge::{Answer, Ask, Event, Notice, SessionFacts};
+use plue_contract::edge::{Answer, Ask, Event, Notice, SessionFacts, Stamp};
 use plue_contract::seal::{Key, Keyring, Purpose};
-use plue_contract::{SessionId, Who, headers};
+use plue_contract::{Problem, SessionId, Who, headers};
 use plue_gateway::limits::{BucketKey, Decision, Rate};
-use plue_gateway::{Buckets, Chance, Clock, Credentials, PortError, SessionKey, SessionState, Sessions};
+use plue_gateway::pushed;
+use plue_gateway::{
+    AddressRange, Buckets, Chance, Clock, Credentials, PortError, SessionKey, SessionState, Sessions,
+};
 use sha2::Sha256;
 use std::cell::RefCell;
+use std::net::IpAddr;
 use worker::Env;
 
 /// How long the isolate believes what the coordinator said of a credential, in milliseconds.
@@ -28,6 +34,11 @@ const COOKIE_MS: u64 = 60 * 60 * 1_000;
 const COOKIES: usize = 16_384;
 /// How many refusals an isolate remembers.
 const REFUSALS: usize = 16_384;
+
+/// How long an isolate remembers that a repository has public answers, in milliseconds.
+const NAME_MS: u64 = 60 * 60 * 1_000;
+/// How many repositories an isolate remembers.
+const NAMES: usize = 16_384;
 
 /// The time, in milliseconds since 1970. It stands still between two awaits.
 pub fn now_ms() -> u64 {
@@ -47,6 +58,15 @@ pub struct EdgeHost {
     cookies: RefCell<Fleeting<[u8; 32], bool>>,
     /// Refusals that a limiter issued, until they end.
     refusals: RefCell<Fleeting<(String, u32), Decision>>,
+    /// The repositories of which public answers were kept.
+    names: RefCell<Fleeting<String, ()>>,
+    /// How repositories stood a moment ago, where that may be believed.
+    standings: RefCell<Fleeting<String, Stamp>>,
+    memo_ms: u64,
+    push_secret: Option<String>,
+    metrics_key: Option<String>,
+    metrics_from: Vec<AddressRange>,
+    figures: Figures,
 }
 
 impl EdgeHost {
@@ -61,7 +81,84 @@ impl EdgeHost {
             credentials: RefCell::new(Fleeting::new(CREDENTIALS)),
             cookies: RefCell::new(Fleeting::new(COOKIES)),
             refusals: RefCell::new(Fleeting::new(REFUSALS)),
+            names: RefCell::new(Fleeting::new(NAMES)),
+            standings: RefCell::new(Fleeting::new(NAMES)),
+            memo_ms: config.memo_ms,
+            push_secret: config.push_secret,
+            metrics_key: config.metrics_key,
+            metrics_from: config.metrics_from,
+            figures: Figures::default(),
         })
+    }
+
+    /// What was counted here.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// Whether somebody may read the figures: by the key, or from a listed address.
+    pub fn may_watch(&self, headers: &HeaderMap, address: Option<IpAddr>) -> bool {
+        let by_key = pushed::authorised(headers, self.metrics_key.as_deref()).is_ok();
+        by_key || address.is_some_and(|address| self.metrics_from.iter().any(|range| range.contains(address)))
+    }
+
+    /// Whether a notice in the seed's words is believed.
+    pub fn may_push(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        pushed::authorised(headers, self.push_secret.as_deref())
+    }
+
+    /// How the repository of a name stands; none where its object fails.
+    pub async fn standing(&self, name: &str) -> Option<Standing> {
+        let asked_ms = now_ms();
+        let memo = self.standings.borrow_mut().get(&name.to_owned(), asked_ms);
+        if let Some((_, stamp)) = memo {
+            return Some(Standing::Held(stamp));
+        }
+        let standing = match self.objects.repository(name) {
+            Ok(object) => object.look(name).await,
+            Err(error) => Err(error),
+        };
+        let standing = standing.map_err(failed).ok()?;
+        if let Standing::Held(stamp) = standing {
+            let mut standings = self.standings.borrow_mut();
+            standings.put(
+                name.to_owned(),
+                stamp,
+                asked_ms.saturating_add(self.memo_ms),
+                asked_ms,
+            );
+        }
+        Some(standing)
+    }
+
+    /// Has the objects of these names let go of what they hold.
+    pub async fn changed(&self, names: &[String], hidden: bool) -> Result<(), ObjectError> {
+        let telling = names.iter().map(|name| async move {
+            self.standings.borrow_mut().forget(name);
+            self.objects.repository(name)?.changed(hidden).await
+        });
+        futures_util::future::try_join_all(telling).await.map(drop)
+    }
+
+    /// Forgets what this isolate remembers of credentials, cookies and repositories.
+    pub fn forget(&self) {
+        self.credentials.borrow_mut().clear();
+        self.cookies.borrow_mut().clear();
+        self.standings.borrow_mut().clear();
+    }
+
+    /// Remembers that public answers of a repository were kept; whether that is news.
+    pub fn learn(&self, name: &str) -> bool {
+        let now_ms = now_ms();
+        let is_news = !self.has_learned(name);
+        let mut names = self.names.borrow_mut();
+        names.put(name.to_owned(), (), now_ms.saturating_add(NAME_MS), now_ms);
+        is_news
+    }
+
+    /// Whether public answers of a repository are known to have been kept.
+    pub fn has_learned(&self, name: &str) -> bool {
+        self.names.borrow_mut().get(&name.to_owned(), now_ms()).is_some()
     }
 
     /// The way to the coordinator.
@@ -84,6 +181,7 @@ impl EdgeHost {
                 }
                 Ok(())
             }
+            Event::RepositoriesChanged { names, hidden } => self.changed(&names, hidden).await,
         }
     }
 
@@ -219,7 +317,9 @@ impl EdgeHost {
                         Some(Find::Learn(cookie.clone(), session)),
                     ),
                     Ok(Answer::Nobody) => (false, asked_ms + CREDENTIAL_MS, None),
-                    Ok(Answer::Holder { .. }) => return Err(failed("a token's holder for a session")),
+                    Ok(Answer::Holder { .. } | Answer::Leased { .. }) => {
+                        return Err(failed("something else than a session"));
+                    }
                     // While the coordinator is away, what the object knows is all there is.
                     Err(CoordinatorError::Unreachable(_) | CoordinatorError::Late) => {
                         let find = Find::Cookie(cookie.clone());
@@ -252,7 +352,9 @@ impl Credentials for EdgeHost {
         let who = match self.coordinator.ask(ask).await.map_err(failed)? {
             Answer::Nobody => None,
             Answer::Holder { who } => Some(who),
-            Answer::Session { .. } => return Err(failed("a session stands behind no bearer credential")),
+            Answer::Session { .. } | Answer::Leased { .. } => {
+                return Err(failed("no holder stands behind a bearer credential"));
+            }
         };
         let mut credentials = self.credentials.borrow_mut();
         credentials.put(hash, who.clone(), asked_ms + CREDENTIAL_MS, asked_ms);

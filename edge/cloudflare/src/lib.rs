@@ -12,9 +12,14 @@ mod config;
 mod coordinator;
 #[cfg(target_family = "wasm")]
 mod fetch;
+mod figures;
 #[cfg(target_family = "wasm")]
 mod host;
 mod memory;
 #[cfg(target_family = "wasm")]
 mod objects;
+#[cfg(target_family = "wasm")]
+mod own;
+#[cfg(target_family = "wasm")]
+mod shared;
 mod translate;

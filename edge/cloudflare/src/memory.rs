@@ -34,6 +34,11 @@ impl<K: Hash + Eq + Clone, V: Clone> Fleeting<K, V> {
         self.entries.remove(key);
     }
 
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+    }
+
     /// Keeps `value` until `until_ms`. Where there is no room, what has ended goes first, and then
     /// whatever would have ended soonest.
     pub fn put(&mut self, key: K, value: V, until_ms: u64, now_ms: u64) {

@@ -4,14 +4,14 @@
 //! written here and nowhere else: see [`on_failing_port`].
 
 use crate::address;
-use crate::caller::Identified;
+use crate::cache::Shared;
 use crate::config::{GatewayConfig, Statements};
 use crate::cors::{self, Cors};
 use crate::csrf;
 use crate::finish::{self, Plan};
 use crate::host::{Host, PortError};
 use crate::jwt::Verifier;
-use crate::limits::{BucketKey, Decision, Subject};
+use crate::limits::{BucketKey, Decision, Lane, Subject};
 use crate::refusal;
 use crate::routes::{self, Access, Class, Matched, Outcome, Route, Router, State, Verb};
 use crate::validation;
@@ -64,6 +64,10 @@ pub struct Forward {
     pub matched: Matched,
     /// What is to be done with the answer.
     pub plan: Plan,
+    /// What of its answer may be shared with others; at the edge only.
+    pub shared: Option<Shared>,
+    /// Whether it still has to take from its limit, should it go on to the forge.
+    owes: bool,
 }
 
 /// The gateway of one host. It is made once and lives as long as its host.
@@ -73,6 +77,14 @@ pub struct Gateway<H> {
     pub(crate) config: GatewayConfig,
     router: Router,
     pub(crate) verifier: Verifier,
+}
+
+/// A request that passed the checks.
+struct Checked {
+    caller: Caller,
+    matched: Matched,
+    shared: Option<Shared>,
+    owes: bool,
 }
 
 /// A refusal on its way out of the checks.
@@ -152,10 +164,17 @@ impl<H: Host> Gateway<H> {
             cors: Cors::of(&self.config, dialect, &parts.headers),
             cookie: None,
             back: None,
+            marks: None,
+            cached: None,
         };
         let checked = self.check(&mut parts, client.address, now_ms, &mut plan).await;
         match checked {
-            Ok((caller, matched)) => {
+            Ok(Checked {
+                caller,
+                matched,
+                shared,
+                owes,
+            }) => {
                 parts.extensions.insert(caller.clone());
                 parts.extensions.insert(matched.clone());
                 Verdict::Forward(Box::new(Forward {
@@ -163,10 +182,35 @@ impl<H: Host> Gateway<H> {
                     caller,
                     matched,
                     plan,
+                    shared,
+                    owes,
                 }))
             }
             Err(stop) => Verdict::Reply(self.stop(stop, plan, &parts)),
         }
+    }
+
+    /// Takes from the limit of a request whose answer the edge does not have: what is answered
+    /// from a shared cache costs nobody anything. Before this, such a request is not stated, and
+    /// the coordinator would not believe it. The answer, where it is refused.
+    pub async fn admit(&self, forward: &mut Forward) -> Option<Response<Vec<u8>>> {
+        if !std::mem::take(&mut forward.owes) {
+            return None;
+        }
+        let now_ms = self.host.now_ms();
+        let drawn = self
+            .draw_from(
+                forward.matched.route,
+                Lane::People,
+                &forward.caller.who,
+                forward.caller.address,
+                now_ms,
+                &mut forward.plan,
+            )
+            .await;
+        let stated = drawn.and_then(|()| self.state(&mut forward.parts, &forward.caller, now_ms));
+        let stop = stated.err()?;
+        Some(self.stop(stop, forward.plan.clone(), &forward.parts))
     }
 
     /// Adds to the answer of a forwarded request what every answer bears.
@@ -230,7 +274,7 @@ impl<H: Host> Gateway<H> {
         address: Option<IpAddr>,
         now_ms: u64,
         plan: &mut Plan,
-    ) -> Result<(Caller, Matched), Stop> {
+    ) -> Result<Checked, Stop> {
         let believed = match self.config.statements {
             Statements::Believe => self.believed(parts, now_ms),
             Statements::Make | Statements::Neither => None,
@@ -246,12 +290,28 @@ impl<H: Host> Gateway<H> {
         if let Some(caller) = believed {
             plan.request_id.clone_from(&caller.request_id);
             plan.known = caller.who != Who::Anonymous;
-            return Ok((caller, matched));
+            let shared = Shared::of(parts, &matched, &caller.who).filter(|shared| shared.serves);
+            plan.marks = shared.and_then(|shared| shared.repository);
+            return Ok(Checked {
+                caller,
+                matched,
+                shared: None,
+                owes: false,
+            });
         }
 
         let identified = self.identify(parts, route, address, now_ms, plan).await?;
         plan.known = identified.who != Who::Anonymous;
-        self.draw(route, &identified, address, now_ms, plan).await?;
+        let at_edge = self.config.statements == Statements::Make;
+        let shared = at_edge
+            .then(|| Shared::of(parts, &matched, &identified.who))
+            .flatten();
+        let serves = shared.as_ref().is_some_and(|shared| shared.serves);
+        let owes = serves && identified.who == Who::Anonymous;
+        if !owes {
+            let (lane, who) = (identified.lane, &identified.who);
+            self.draw_from(route, lane, who, address, now_ms, plan).await?;
+        }
         csrf::unforged(&self.config, route, identified.by_cookie.as_ref(), &parts.headers)?;
 
         let caller = Caller {
@@ -259,15 +319,28 @@ impl<H: Host> Gateway<H> {
             address,
             request_id: plan.request_id.clone(),
         };
-        if self.config.statements == Statements::Make {
-            let target = target(parts);
-            let sealed = Statement::new(caller.clone(), parts.method.as_str(), target, now_ms)
-                .seal(&self.config.keys.caller)
-                .and_then(|sealed| HeaderValue::from_str(&sealed).ok())
-                .ok_or_else(unavailable)?;
-            parts.headers.insert(headers::CALLER, sealed);
+        if serves {
+            Shared::level(&mut parts.headers);
         }
-        Ok((caller, matched))
+        if at_edge && !owes {
+            self.state(parts, &caller, now_ms)?;
+        }
+        Ok(Checked {
+            caller,
+            matched,
+            shared,
+            owes,
+        })
+    }
+
+    /// States to the coordinator who calls.
+    fn state(&self, parts: &mut request::Parts, caller: &Caller, now_ms: u64) -> Result<(), Stop> {
+        let sealed = Statement::new(caller.clone(), parts.method.as_str(), target(parts), now_ms)
+            .seal(&self.config.keys.caller)
+            .and_then(|sealed| HeaderValue::from_str(&sealed).ok())
+            .ok_or_else(unavailable)?;
+        parts.headers.insert(headers::CALLER, sealed);
+        Ok(())
     }
 
     /// The caller that a statement names, if there is a statement and it verifies.
@@ -343,10 +416,11 @@ impl<H: Host> Gateway<H> {
     }
 
     /// Takes one request from the bucket of the account, or else of the address.
-    async fn draw(
+    async fn draw_from(
         &self,
         route: &'static Route,
-        identified: &Identified,
+        lane: Lane,
+        who: &Who,
         address: Option<IpAddr>,
         now_ms: u64,
         plan: &mut Plan,
@@ -354,15 +428,15 @@ impl<H: Host> Gateway<H> {
         let Some(preset) = route.preset else {
             return Ok(());
         };
-        let key = match &identified.who {
+        let key = match who {
             Who::Account { id, .. } => BucketKey {
                 preset,
-                lane: identified.lane,
+                lane,
                 subject: Subject::Account(*id),
             },
             Who::Anonymous | Who::DeployKey { .. } | Who::System => BucketKey {
                 preset: preset.for_anonymous(),
-                lane: identified.lane,
+                lane,
                 subject: Subject::of_address(address),
             },
         };

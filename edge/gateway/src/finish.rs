@@ -1,6 +1,7 @@
 //! What every answer bears, whoever made it: the request id, security headers, how the limit
 //! stands, who may cache it, and whose scripts may read it.
 
+use crate::cache::Outcome;
 use crate::config::GatewayConfig;
 use crate::cookie;
 use crate::cors::{Cors, vary};
@@ -8,11 +9,15 @@ use crate::decide::class_name;
 use crate::limits::{Decision, Rate};
 use crate::routes::{Cache, Class, Dialect, Route};
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE,
+    STRICT_TRANSPORT_SECURITY, WARNING, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, response};
+use plue_contract::RepoPath;
 use plue_contract::headers::REQUEST_ID;
+
+/// How the edge's cache had to do with an answer.
+const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 /// For answers that no browser should render.
 const CSP_DATA: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
@@ -43,6 +48,11 @@ pub struct Plan {
     pub(crate) cookie: Option<HeaderValue>,
     /// Where a person with a browser comes back to, should they have to sign in first.
     pub(crate) back: Option<String>,
+    /// The repository, where the edge asked and would keep the answer: it is to be told from which
+    /// state the answer was made.
+    pub marks: Option<RepoPath>,
+    /// How the edge's cache had to do with the answer, and when it is; none where it had not.
+    pub cached: Option<(Outcome, u64)>,
 }
 
 impl Plan {
@@ -85,6 +95,9 @@ pub(crate) fn finish(config: &GatewayConfig, plan: Plan, parts: &mut response::P
         headers.append(SET_COOKIE, cookie.clone());
     }
     cache(headers, parts.status, &plan);
+    if let Some((outcome, now_ms)) = plan.cached {
+        tell(headers, outcome, now_ms);
+    }
     plan.cors.apply(config, headers);
 }
 
@@ -114,6 +127,15 @@ fn limit(headers: &mut HeaderMap, status: StatusCode, rate: Rate, decision: Deci
     }
 }
 
+/// Says how the edge's cache had to do with an answer.
+fn tell(headers: &mut HeaderMap, outcome: Outcome, now_ms: u64) {
+    headers.insert(X_CACHE, HeaderValue::from_static(outcome.as_str()));
+    if let Outcome::Stale { current_ms } = outcome {
+        headers.insert(AGE, HeaderValue::from(now_ms.saturating_sub(current_ms) / 1_000));
+        headers.insert(WARNING, HeaderValue::from_static("110 - \"Response is Stale\""));
+    }
+}
+
 fn cache(headers: &mut HeaderMap, status: StatusCode, plan: &Plan) {
     let class = plan.route.map_or(Cache::NoStore, |route| route.cache);
     let keepable = status.is_success() || status == StatusCode::NOT_MODIFIED || status.is_redirection();
@@ -133,8 +155,7 @@ fn cache(headers: &mut HeaderMap, status: StatusCode, plan: &Plan) {
         (Cache::Door, _) if !headers.contains_key(CACHE_CONTROL) => Some("no-store"),
         (_, true) => Some("private, no-cache"),
         (Cache::Door, false) => None,
-        (Cache::Revalidate, false) => Some("public, no-cache"),
-        (Cache::Ref, false) => Some("public, max-age=5"),
+        (Cache::Revalidate | Cache::Ref | Cache::Object, false) => Some("public, no-cache"),
         (Cache::Fingerprinted, false) => Some("public, max-age=31536000, immutable"),
     };
     if let Some(stated) = stated {

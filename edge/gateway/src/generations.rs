@@ -53,6 +53,13 @@ pub struct Asking {
     notices: u64,
 }
 
+impl Asking {
+    /// Whether whoever would send the other now may wait for the answer to this one instead.
+    pub fn is_as_good_as(&self, other: &Self) -> bool {
+        self.notices == other.notices && runs(self.sent_ms, other.sent_ms)
+    }
+}
+
 /// What came of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Learned {
@@ -160,7 +167,10 @@ mod tests {
     fn a_lease_runs_from_the_question_and_not_from_the_answer() {
         let mut holder = Holder::default();
         let asking = ask(&holder, 1_000);
-        assert_eq!(holder.learn(asking, Some(stamp(1)), 3_000), Learned::Held(stamp(1)));
+        assert_eq!(
+            holder.learn(asking, Some(stamp(1)), 3_000),
+            Learned::Held(stamp(1))
+        );
         assert_eq!(holder.look(1_000 + LEASE_MS - 1), Look::Held(stamp(1)));
         ask(&holder, 1_000 + LEASE_MS);
         // A clock that is set back lengthens nothing.
@@ -177,7 +187,10 @@ mod tests {
         assert_eq!(holder.learn(asking, Some(stamp(1)), 10_001), Learned::Void);
         assert_eq!(holder.learn(asking, None, 10_001), Learned::Void);
         let asking = ask(&holder, 10_002);
-        assert_eq!(holder.learn(asking, Some(stamp(2)), 10_003), Learned::Held(stamp(2)));
+        assert_eq!(
+            holder.learn(asking, Some(stamp(2)), 10_003),
+            Learned::Held(stamp(2))
+        );
     }
 
     #[test]

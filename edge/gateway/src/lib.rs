@@ -11,6 +11,7 @@
 #![warn(missing_docs)]
 
 pub mod address;
+pub mod cache;
 mod caller;
 pub mod config;
 pub mod conformance;
@@ -24,6 +25,7 @@ pub mod host;
 mod identity;
 pub mod jwt;
 pub mod limits;
+pub mod pushed;
 pub mod refusal;
 pub mod routes;
 pub mod validation;

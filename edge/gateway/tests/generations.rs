@@ -64,17 +64,22 @@ fn weather() -> impl Strategy<Value = Weather> {
         prop_oneof![Just(5_u64), Just(200), Just(3_000), Just(12_000)],
         prop_oneof![Just(100_u64), Just(1_000), Just(12_000)],
         clock(950..=1_050, 0..=1_000_000),
-        [clock(999..=1_001, 1_000_000..=1_000_225), clock(999..=1_001, 1_000_000..=1_000_225)],
+        [
+            clock(999..=1_001, 1_000_000..=1_000_225),
+            clock(999..=1_001, 1_000_000..=1_000_225),
+        ],
     )
-        .prop_map(|(seed, lost, doubled, slowest_ms, pause_ms, holder, coordinators)| Weather {
-            seed,
-            lost,
-            doubled,
-            slowest_ms,
-            pause_ms,
-            holder,
-            coordinators,
-        })
+        .prop_map(
+            |(seed, lost, doubled, slowest_ms, pause_ms, holder, coordinators)| Weather {
+                seed,
+                lost,
+                doubled,
+                slowest_ms,
+                pause_ms,
+                holder,
+                coordinators,
+            },
+        )
 }
 
 #[derive(Clone, Debug)]
@@ -101,12 +106,22 @@ enum Event {
         stamp: Option<Stamp>,
     },
     /// A change commits at a coordinator.
-    Change { coordinator: usize },
+    Change {
+        coordinator: usize,
+    },
     /// It looks for grants.
-    Settling { change: usize, coordinator: usize },
-    Notice { change: usize, hidden: bool },
+    Settling {
+        change: usize,
+        coordinator: usize,
+    },
+    Notice {
+        change: usize,
+        hidden: bool,
+    },
     /// The holder's acknowledgement, or the end of the leases.
-    Answered { change: usize },
+    Answered {
+        change: usize,
+    },
 }
 
 struct World {
@@ -232,7 +247,8 @@ impl World {
                 life,
                 coordinator,
             } => {
-                let early = (self.broken == Broken::GrantAfterRead).then(|| self.states[self.states.len() - 1]);
+                let early =
+                    (self.broken == Broken::GrantAfterRead).then(|| self.states[self.states.len() - 1]);
                 if early.is_none() {
                     self.grant(coordinator);
                 }
@@ -315,7 +331,12 @@ impl World {
     fn settle(&mut self, change: usize, coordinator: usize) {
         let clock = self.weather.coordinators[coordinator];
         let now_ms = clock.at(self.now_ms);
-        let until_ms = self.grants.iter().copied().filter(|until_ms| *until_ms > now_ms).max();
+        let until_ms = self
+            .grants
+            .iter()
+            .copied()
+            .filter(|until_ms| *until_ms > now_ms)
+            .max();
         let Some(until_ms) = until_ms.filter(|_| self.broken != Broken::NoWaiting) else {
             return self.settled(change);
         };

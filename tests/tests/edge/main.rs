@@ -1,12 +1,15 @@
 //! The worker in real workerd, in front of a coordinator that notes what reaches it.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails where it stands")]
 
+mod cache;
 mod config;
 mod forge;
+mod generations;
 mod identity;
 mod limits;
 mod objects;
 mod origin;
+mod own;
 mod panics;
 mod streams;
 mod trust;

@@ -14,7 +14,7 @@ use hyper::body::{Bytes, Frame, Incoming};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use plue_contract::credentials::{Credential, SessionCookie};
-use plue_contract::edge::{Answer, Ask, INTROSPECT_PATH, Question, SessionFacts};
+use plue_contract::edge::{Answer, Ask, INTROSPECT_PATH, Question, SessionFacts, Stamp};
 use plue_contract::seal::{Keyring, Purpose};
 use plue_contract::statement::Statement;
 use plue_contract::{Who, headers};
@@ -58,6 +58,16 @@ struct Notes {
     asked: Vec<Ask>,
     sessions: HashMap<String, (SessionCookie, SessionFacts)>,
     tokens: HashMap<String, Who>,
+    stamps: HashMap<String, Stamp>,
+}
+
+impl Notes {
+    /// The repository that a target is about, as `/api/{owner}/{repo}…`, how it stands.
+    fn made_from(&self, target: &str) -> Option<Stamp> {
+        let mut segments = target.strip_prefix("/api/")?.split(['/', '?']);
+        let name = format!("{}/{}", segments.next()?, segments.next()?).to_lowercase();
+        self.stamps.get(&name).copied()
+    }
 }
 
 /// The coordinator; it is gone when this is dropped.
@@ -138,6 +148,11 @@ impl Origin {
         self.notes().tokens.insert(secret.to_owned(), who);
     }
 
+    /// From now on a repository is there for everybody, and stands like this.
+    pub fn repository(&self, name: &str, stamp: Stamp) {
+        self.notes().stamps.insert(name.to_owned(), stamp);
+    }
+
     /// From now on a session lives.
     pub fn session(&self, cookie: &str, facts: SessionFacts) {
         let cookie = SessionCookie::parse(cookie).expect("a cookie's form");
@@ -206,6 +221,18 @@ async fn answer(
     }
     if target.contains("slow") {
         tokio::time::sleep(Duration::from_millis(1_500)).await;
+    }
+    let made_from = notes.lock().unwrap().made_from(&target);
+    if let Some(stamp) = made_from {
+        return Ok(Response::builder()
+            .header("content-type", "application/json")
+            .header("etag", format!("\"{}\"", stamp.generation))
+            .header(headers::MADE_FROM, stamp.to_string())
+            .header("plue-secret", "ours")
+            .body(whole(
+                json!({"target": target, "generation": stamp.generation}).to_string(),
+            ))
+            .unwrap());
     }
     let body = json!({"target": target}).to_string();
     Ok(Response::builder()
@@ -292,6 +319,9 @@ async fn introspect(
         Ask::Credential {
             credential: Credential::Password { .. },
         } => None,
+        Ask::Lease { name } => Some(Answer::Leased {
+            stamp: notes.stamps.get(name).copied(),
+        }),
     };
     notes.asked.push(question.ask);
     let answer = serde_json::to_string(&found.unwrap_or(Answer::Nobody)).unwrap();

@@ -1,9 +1,11 @@
-//! Steps 5 to 8 of a push: what it brings is checked, stored, committed and shown.
+//! Steps 5 to 8 of a push, and the wait of step 9: what it brings is checked, stored, committed and
+//! shown, and no edge shows what was before.
 
 use super::land::{Landed, Landing, land};
 use super::upload::{abandon, total_bytes, upload};
 use super::{Accepted, Ground, Proposal, Soil};
 use crate::clock::Clock;
+use crate::edge::{self, Change};
 use crate::failpoints::hit;
 use crate::repositories::Repository;
 use crate::{Error, Forge, cache};
@@ -80,6 +82,11 @@ pub(crate) async fn accept(
     if changed {
         let files = pack.map(|(_, files)| files.clone());
         show(forge, &repository, files).await;
+        let change = match &ground.soil {
+            Soil::Existing { .. } => Change::of(&repository),
+            Soil::New(_) => Change::of_paths(&repository, [repository.path()]),
+        };
+        edge::settle(forge, change, clock).await;
     }
     let created = changed && matches!(ground.soil, Soil::New(_));
     Ok(Accepted {

@@ -2,6 +2,7 @@
 //! Storage is theirs; what is computed with it is the gateway's.
 
 pub mod limiter;
+pub mod repository;
 pub mod session;
 
 use crate::config::ConfigError;
@@ -22,6 +23,8 @@ pub const LIMITER_SHARDS: u32 = 64;
 const LIMITS: &str = "LIMITS";
 /// The binding of the sessions.
 const SESSIONS: &str = "SESSIONS";
+/// The binding of the repositories.
+const REPOSITORIES: &str = "REPOSITORIES";
 
 /// The name of one limiter.
 fn limiter_name(shard: u32) -> String {
@@ -31,6 +34,13 @@ fn limiter_name(shard: u32) -> String {
 /// The name of one session's object. A session's id is no secret.
 fn session_name(id: &SessionId) -> String {
     format!("session-{id}")
+}
+
+/// The name of the object that knows the repository of a name, which is written as
+/// `RepoPath::key` writes it: whoever asks for a repository knows its name and nothing else, and
+/// one call has to be enough.
+fn repository_name(name: &str) -> String {
+    format!("repository-{name}")
 }
 
 /// Why a Durable Object did not answer.
@@ -51,6 +61,7 @@ pub enum ObjectError {
 pub struct Objects {
     limits: ObjectNamespace,
     sessions: ObjectNamespace,
+    repositories: ObjectNamespace,
 }
 
 impl Objects {
@@ -60,6 +71,7 @@ impl Objects {
         Ok(Self {
             limits: bind(LIMITS)?,
             sessions: bind(SESSIONS)?,
+            repositories: bind(REPOSITORIES)?,
         })
     }
 
@@ -72,9 +84,15 @@ impl Objects {
     pub fn session(&self, id: &SessionId) -> Result<Object<Find, Found>, ObjectError> {
         Object::named(&self.sessions, &session_name(id))
     }
+
+    /// The object of the repository of a name, written as `RepoPath::key` writes it.
+    pub fn repository(&self, name: &str) -> Result<Object<Tell, Standing>, ObjectError> {
+        Object::named(&self.repositories, &repository_name(name))
+    }
 }
 
 use limiter::{Take, Taken};
+use repository::{Standing, Tell};
 use session::{Find, Found};
 
 /// One object that takes messages of `M` and answers with `A`.

@@ -163,11 +163,11 @@ impl Session {
                 }
                 Ok(None)
             }
-            Ok(Answer::Holder { .. }) => Err(CoordinatorError::Nonsense(
-                "a token's holder for a session".into(),
-            )
-            .to_string()
-            .into()),
+            Ok(Answer::Holder { .. } | Answer::Leased { .. }) => {
+                Err(CoordinatorError::Nonsense("something else than a session".into())
+                    .to_string()
+                    .into())
+            }
             // What was true some minutes ago serves while the coordinator is away; it is asked
             // again by the coordinator itself before anything is written or anything private read.
             Err(CoordinatorError::Unreachable(_) | CoordinatorError::Late) if known.is_some() => {

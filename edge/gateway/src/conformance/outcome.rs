@@ -107,7 +107,15 @@ pub async fn ask<H: Host>(
     }
     let (parts, ()) = builder.body(()).expect("a request").into_parts();
     let peer: IpAddr = asked.peer.parse().expect("an address");
-    match gateway.decide(parts, Some(peer)).await {
+    let verdict = match gateway.decide(parts, Some(peer)).await {
+        // What a host does where it has no answer in its cache.
+        Verdict::Forward(mut forward) => match gateway.admit(&mut forward).await {
+            Some(refusal) => Verdict::Reply(refusal),
+            None => Verdict::Forward(forward),
+        },
+        reply => reply,
+    };
+    match verdict {
         Verdict::Reply(response) => {
             let (parts, body) = response.into_parts();
             Outcome {

@@ -274,8 +274,12 @@ pub enum Cache {
     NoStore,
     /// It may be kept and must be asked for again each time.
     Revalidate,
-    /// It names a ref: five seconds.
+    /// It is read from a repository as it stands: the edge keeps it for as long as nothing is
+    /// pushed. It must be made from the repository's row and content alone, and on a page its
+    /// answer may depend on who calls, and on nothing else of the request than its URL.
     Ref,
+    /// The same, and it names an object by its id: the edge keeps it over pushes.
+    Object,
     /// Its name changes with its content, and it is public whatever happens: for good. Not for
     /// what is read from a repository: an object never changes, but who may read it does, and a
     /// cache beyond our reach would go on showing what has become private.

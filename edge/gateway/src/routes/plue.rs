@@ -106,7 +106,7 @@ routes! {
         Delete "/api/auth/sessions/{id}";
     }
     API.built() {
-        Get "/api/{owner}/{repo}" .cache(Cache::Revalidate);
+        Get "/api/{owner}/{repo}" .cache(Cache::Ref);
         Patch "/api/{owner}/{repo}" .known();
         Delete "/api/{owner}/{repo}" .known();
         Post "/api/{owner}/{repo}/transfer" .known();
@@ -136,7 +136,9 @@ routes! {
     }
     HOOK {
         Post "/hooks/{id}";
-        Post "/do/{scope:rest}";
+    }
+    HOOK.built() {
+        Post "/do/{scope:rest}" .body(Body::UpTo(64 * 1024));
     }
 }
 
@@ -176,10 +178,10 @@ routes! {
         Get "/api/repos";
         Get "/api/repos/search" .preset(Preset::Search);
         Get "/api/{owner}/{repo}/refs/{ref:slash}" .cache(Cache::Ref);
-        Get "/api/{owner}/{repo}/tree/{oid}" .cache(Cache::Revalidate);
-        Get "/api/{owner}/{repo}/tree/{oid}/{path:rest}" .cache(Cache::Revalidate);
-        Get "/api/{owner}/{repo}/blob/{oid}/{path:rest}" .cache(Cache::Revalidate);
-        Get "/api/{owner}/{repo}/commits" .cache(Cache::Revalidate);
+        Get "/api/{owner}/{repo}/tree/{oid}" .cache(Cache::Object);
+        Get "/api/{owner}/{repo}/tree/{oid}/{path:rest}" .cache(Cache::Object);
+        Get "/api/{owner}/{repo}/blob/{oid}/{path:rest}" .cache(Cache::Object);
+        Get "/api/{owner}/{repo}/commits" .cache(Cache::Ref);
     }
     API {
         Get "/api/users/{username}/starred";
