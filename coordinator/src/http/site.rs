@@ -9,6 +9,7 @@ use plue_forge::repositories::Repository;
 use plue_forge::{Chance, Forge};
 use plue_gateway::jwt::Signer;
 use sha2::{Digest, Sha256};
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
@@ -86,14 +87,20 @@ pub struct Parts {
 /// nothing that this one made is shown for it. The program's own bytes say it.
 fn edition() -> u64 {
     static EDITION: LazyLock<u64> = LazyLock::new(|| {
-        let program = std::env::current_exe().and_then(std::fs::File::open);
         let mut hash = Sha256::new();
-        match program.and_then(|mut program| std::io::copy(&mut program, &mut hash)) {
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!(%error, "the program cannot be read: its version stands for its build");
-                hash.update(env!("CARGO_PKG_VERSION"));
+        let mut read = || -> std::io::Result<()> {
+            let mut program = std::fs::File::open(std::env::current_exe()?)?;
+            let mut buffer = vec![0; 1 << 20];
+            loop {
+                match program.read(&mut buffer)? {
+                    0 => return Ok(()),
+                    length => hash.update(&buffer[..length]),
+                }
             }
+        };
+        if let Err(error) = read() {
+            tracing::warn!(%error, "the program cannot be read: its version stands for its build");
+            hash.update(env!("CARGO_PKG_VERSION"));
         }
         hash.finalize()[..8]
             .iter()

@@ -459,6 +459,8 @@ const CASES: &[Case] = &[
     case("GET /repos", "/repos", ALL),
     // Nothing to adopt from is configured here.
     case("POST /sync", "/sync", [401, 403, 403, 403, 409]),
+    // The edge's own; the coordinator says so to everybody.
+    case("POST /do/{scope:rest}", "/do/global/invalidate", [404; 5]),
     // Without a sealed message these are shut to everybody.
     with(
         "POST /internal/introspect",

@@ -3,6 +3,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use plue_tests::edge::{self, Edge};
 use plue_tests::git::Home;
@@ -264,6 +265,14 @@ fn with_the_coordinator_stopped_what_was_seen_is_shown_as_stale_unless_it_was_hi
     let Site { plue, edge, .. } = site;
     plue.kill().unwrap();
     let read = |target: &str| edge.client().get(target).unwrap();
+    // For as long as its lease runs, what the edge has is current.
+    let began = Instant::now();
+    while read(REF).header("x-cache") == Some("HIT") {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "a lease without an end"
+        );
+    }
     for target in [REF, "/api/ada/engine/commits"] {
         let stale = read(target);
         assert_eq!(

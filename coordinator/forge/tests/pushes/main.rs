@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod crash;
+mod edge;
 mod faults;
 mod house;
 mod push;
