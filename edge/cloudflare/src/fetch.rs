@@ -149,6 +149,9 @@ async fn forwarded(
                 }
             }
             cache::strip_answer(&mut parts.headers);
+            if let Some(shared) = shared.filter(|shared| shared.serves) {
+                shared.pack(&mut parts);
+            }
             gateway.finish(plan, &mut parts);
             translate::streamed(answer, &parts)
         }

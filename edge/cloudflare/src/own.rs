@@ -22,7 +22,6 @@ pub async fn answer(
 ) -> Option<Result<Outgoing, Problem>> {
     Some(match forward.matched.route.name {
         "GET /health" | "GET /api/health" => Ok(json_answer(&health(host).await)),
-        "GET /healthz" => Ok(json_answer(&json!({"ok": true}))),
         "GET /metrics" => metrics(host, forward),
         "POST /do/{scope:rest}" => invalidate(host, forward, request).await,
         _ => return None,

@@ -10,9 +10,10 @@
 
 use crate::routes::{Cache, Class, Matched, Verb};
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LANGUAGE,
-    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, ETAG, IF_MATCH, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, LINK, RANGE, SET_COOKIE,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING,
+    CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, ETAG, IF_MATCH,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, LINK, RANGE, SET_COOKIE,
+    VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request, response};
 use plue_contract::edge::Stamp;
@@ -29,6 +30,9 @@ const MAX_TARGET_BYTES: usize = 2_048;
 const PAGE_FRESH_MS: u64 = 10 * 60 * 1_000;
 /// For how long the platform's cache keeps what nobody asks for, in seconds.
 const KEPT_S: u64 = 24 * 60 * 60;
+
+/// Below this, compression costs more than it saves, in bytes.
+const WORTH_PACKING: u64 = 1_024;
 
 /// What is left of an answer when it is kept. Everything else is one request's.
 const KEPT: [HeaderName; 7] = [
@@ -93,6 +97,7 @@ pub struct Shared {
     by_generation: bool,
     is_page: bool,
     is_head: bool,
+    takes_gzip: bool,
     target: String,
     held: Vec<String>,
 }
@@ -120,6 +125,7 @@ impl Shared {
             by_generation: route.cache == Cache::Ref,
             is_page: route.class == Class::Page,
             is_head: parts.method == Method::HEAD,
+            takes_gzip: takes_gzip(&parts.headers),
             target: target.to_owned(),
             held: held
                 .filter_map(|value| value.to_str().ok())
@@ -236,7 +242,47 @@ impl Shared {
                 kept.headers.remove(name);
             }
         }
+        self.pack(kept);
         !self.is_head && kept.status == StatusCode::OK
+    }
+
+    /// Has the runtime compress a text on its way to a client that takes gzip: it does so where an
+    /// answer whose body is plain says that it is packed.
+    pub fn pack(&self, answer: &mut response::Parts) {
+        let kind = answer
+            .headers
+            .get(CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok());
+        let is_text = kind.is_some_and(|kind| {
+            ["text/", "application/json", "image/svg"]
+                .iter()
+                .any(|text| kind.starts_with(text))
+        });
+        let length = answer
+            .headers
+            .get(CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse().ok());
+        let is_long = length.is_none_or(|length: u64| length >= WORTH_PACKING);
+        if answer.status != StatusCode::OK || !is_text || answer.headers.contains_key(CONTENT_ENCODING) {
+            return;
+        }
+        answer
+            .headers
+            .append(VARY, HeaderValue::from_static("Accept-Encoding"));
+        if !self.takes_gzip || !is_long || self.is_head {
+            return;
+        }
+        answer.headers.remove(CONTENT_LENGTH);
+        answer
+            .headers
+            .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        // The same in other bytes.
+        let tag = answer.headers.get(ETAG).and_then(|tag| tag.to_str().ok());
+        if let Some(tag) = tag.filter(|tag| !tag.starts_with("W/"))
+            && let Ok(weak) = HeaderValue::from_str(&format!("W/{tag}"))
+        {
+            answer.headers.insert(ETAG, weak);
+        }
     }
 
     /// Whether the answer is a page into which [`note`] belongs.
@@ -263,6 +309,23 @@ pub fn strip_answer(answer: &mut HeaderMap) {
     for name in ours {
         answer.remove(name);
     }
+}
+
+/// Whether a client takes answers in gzip.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(ACCEPT_ENCODING).iter();
+    let mut codings = codings
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    codings.any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let is_gzip = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+        let refused = parts.any(|part| {
+            part.strip_prefix("q=")
+                .is_some_and(|q| q.trim_matches(['0', '.']).is_empty())
+        });
+        is_gzip && !refused
+    })
 }
 
 /// Whether `If-None-Match` names the tag (RFC 9110, 13.1.2: by weak comparison).
@@ -430,6 +493,41 @@ mod tests {
         };
         assert_eq!(serve("\"b\", W/\"a\""), (304, false, 1));
         assert_eq!(serve("\"b\""), (200, true, 2));
+    }
+
+    #[test]
+    fn a_text_is_packed_for_whoever_takes_that() {
+        let pack = |accepts: &str, kind: &str| {
+            let target = "/api/ada/engine/commits";
+            let shared =
+                shared(target, &[("accept-encoding", accepts)], &Who::Anonymous).expect("it is shared");
+            let mut answer = answer(&[("content-type", kind), ("etag", "\"a\"")]);
+            shared.pack(&mut answer);
+            let text = |name| {
+                answer
+                    .headers
+                    .get(name)
+                    .map(|value: &HeaderValue| value.to_str().expect("text").to_owned())
+            };
+            (text(CONTENT_ENCODING), text(ETAG), text(VARY))
+        };
+        let told = |texts: [Option<&str>; 3]| {
+            let [a, b, c] = texts.map(|text| text.map(str::to_owned));
+            (a, b, c)
+        };
+        let varies = Some("Accept-Encoding");
+        assert_eq!(
+            pack("br, gzip;q=0.5", "application/json"),
+            told([Some("gzip"), Some("W/\"a\""), varies])
+        );
+        for refused in ["gzip;q=0", "br", "gzip; q=0.000"] {
+            assert_eq!(
+                pack(refused, "text/html"),
+                told([None, Some("\"a\""), varies]),
+                "{refused}"
+            );
+        }
+        assert_eq!(pack("gzip", "image/png"), told([None, Some("\"a\""), None]));
     }
 
     #[test]
