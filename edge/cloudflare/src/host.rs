@@ -22,7 +22,7 @@ use plue_gateway::{
 use sha2::Sha256;
 use std::cell::RefCell;
 use std::net::IpAddr;
-use worker::Env;
+use worker::{Env, RateLimiter};
 
 /// How long the isolate believes what the coordinator said of a credential, in milliseconds.
 const CREDENTIAL_MS: u64 = 10_000;
@@ -40,6 +40,11 @@ const NAME_MS: u64 = 60 * 60 * 1_000;
 /// How many repositories an isolate remembers.
 const NAMES: usize = 16_384;
 
+/// The binding of the platform's limiter.
+const FLOODS: &str = "FLOODS";
+/// How long one who floods is told to wait, in milliseconds.
+const FLOOD_MS: u64 = 10_000;
+
 /// The time, in milliseconds since 1970. It stands still between two awaits.
 pub fn now_ms() -> u64 {
     worker::Date::now().as_millis()
@@ -48,6 +53,8 @@ pub fn now_ms() -> u64 {
 /// One isolate's host.
 pub struct EdgeHost {
     objects: Objects,
+    /// The platform's own limiter, where it is configured: it takes floods off the objects.
+    floods: Option<RateLimiter>,
     coordinator: Coordinator,
     notices: Keyring,
     credential_key: Key,
@@ -75,6 +82,7 @@ impl EdgeHost {
         let ring = config.keys(Purpose::CredentialCache);
         Ok(Self {
             objects: Objects::bind(env)?,
+            floods: env.rate_limiter(FLOODS).ok(),
             coordinator: Coordinator::new(&config),
             notices: config.keys(Purpose::Notice),
             credential_key: ring.current().ok_or(ConfigError::NoKey)?.clone(),
@@ -240,6 +248,15 @@ impl Buckets for EdgeHost {
                 ..refusal
             });
         }
+        if cost > 0 && self.is_flood(key).await {
+            return Ok(Decision {
+                allowed: false,
+                limit: rate.burst,
+                remaining: 0,
+                reset_ms: FLOOD_MS,
+                retry_after_ms: FLOOD_MS,
+            });
+        }
         let shard = key.shard(objects::LIMITER_SHARDS);
         let take = Take {
             key: memory_key.0.clone(),
@@ -294,6 +311,21 @@ impl Sessions for EdgeHost {
 }
 
 impl EdgeHost {
+    /// Whether the platform says that there is far too much from here. Its counters are per place
+    /// and approximate: it only keeps floods away from the exact ones.
+    async fn is_flood(&self, key: &BucketKey) -> bool {
+        let Some(floods) = &self.floods else {
+            return false;
+        };
+        match floods.limit(key.to_string()).await {
+            Ok(outcome) => !outcome.success,
+            Err(error) => {
+                worker::console_error!("the platform's limiter does not answer: {error}");
+                false
+            }
+        }
+    }
+
     async fn ask_object(&self, id: &SessionId, find: &Find) -> Result<Option<SessionFacts>, PortError> {
         let session = self.objects.session(id).map_err(failed)?;
         Ok(session.find(find).await.map_err(failed)?.session)

@@ -492,7 +492,7 @@ mod tests {
             (kept.status.as_u16(), body, kept.headers.len())
         };
         assert_eq!(serve("\"b\", W/\"a\""), (304, false, 1));
-        assert_eq!(serve("\"b\""), (200, true, 2));
+        assert_eq!(serve("\"b\""), (200, true, 3));
     }
 
     #[test]

@@ -164,8 +164,8 @@ mod tests {
             seen.insert(found);
         }
         for route in routes::all().filter(|route| route.state == State::Built) {
-            // Ours are sealed, and do not exist at the edge; assets have no callers.
-            let apart = matches!(route.class, Class::Internal | Class::Asset);
+            // Ours are sealed, and do not exist at the edge; assets and notices have no callers.
+            let apart = matches!(route.class, Class::Internal | Class::Asset | Class::Hook);
             assert!(
                 apart || seen.contains(route.class.name()),
                 "{} has no place",
