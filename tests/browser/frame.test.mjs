@@ -275,7 +275,7 @@ describe("pages", { skip }, () => {
       await page.getByRole("button", { name: "Create a token" }).click();
       const token = await page.getByLabel("The new token").inputValue();
       await page.getByRole("button", { name: "Copy" }).click();
-      await page.getByText("Copied").waitFor();
+      await page.getByRole("button", { name: "Copied" }).waitFor();
       assert.equal(await page.evaluate(() => navigator.clipboard.readText()), token);
       await picture(window, "settings-tokens-made");
     });
