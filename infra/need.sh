@@ -39,6 +39,8 @@ for task in "$@"; do
         need sshd openssh-server
         need nginx nginx
         need fcgiwrap fcgiwrap
+        need wrk wrk
+        [ -x /usr/lib/cgit/cgit.cgi ] || need cgit.cgi cgit
         ;;
     *) say "infra/need.sh: no task is called $task" && exit 2 ;;
     esac

@@ -10,6 +10,7 @@ mod held;
 mod hidden;
 mod jwt;
 mod limiter;
+mod pages;
 mod peers;
 mod rest;
 
@@ -98,6 +99,8 @@ const BENCHES: &[Bench] = &[
     ("push", clone::push),
     ("rest", rest::run),
     ("hidden", hidden::run),
+    ("pages", pages::beside_cgit),
+    ("growth", pages::growth::run),
 ];
 
 fn main() -> ExitCode {

@@ -158,52 +158,17 @@ impl Nginx {
         let folder = tempfile::Builder::new().prefix("plue-bench-http-").tempdir()?;
         let root = folder.path().join("repositories");
         std::fs::create_dir_all(&root)?;
-        let socket = folder.path().join("fcgi.sock");
-        let mut command = Command::new("/usr/sbin/fcgiwrap");
-        command
-            .args(["-c", "2", "-s"])
-            .arg(format!("unix:{}", socket.display()));
-        let wrap = Server::start("fcgiwrap", &mut command)?;
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while !socket.exists() {
-            ensure!(
-                Instant::now() < deadline,
-                "fcgiwrap does not listen: {}",
-                wrap.errors()
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        run(Command::new("chmod").arg("777").arg(&socket))?;
-        run(Command::new("chmod").arg("755").arg(folder.path()))?;
-        let address = free_address()?;
-        let config = folder.path().join("nginx.conf");
-        let place = folder.path().display();
-        let owner = if is_root()? { "user root;\n" } else { "" };
-        std::fs::write(
-            &config,
-            format!(
-                "{owner}daemon off;\nworker_processes 2;\npid {place}/nginx.pid;\nerror_log {place}/error.log;\n\
-                 events {{ worker_connections 1024; }}\n\
-                 http {{\n  access_log off;\n  client_max_body_size 0;\n  client_body_temp_path {place}/body;\n  \
-                 fastcgi_temp_path {place}/fastcgi;\n  proxy_temp_path {place}/proxy;\n  \
-                 uwsgi_temp_path {place}/uwsgi;\n  scgi_temp_path {place}/scgi;\n  server {{\n    listen {address};\n    \
-                 location / {{\n      fastcgi_pass unix:{};\n      fastcgi_request_buffering off;\n      \
-                 fastcgi_buffering off;\n      fastcgi_read_timeout 600;\n      \
-                 fastcgi_param SCRIPT_FILENAME {};\n      fastcgi_param GIT_PROJECT_ROOT {};\n      \
-                 fastcgi_param GIT_HTTP_EXPORT_ALL 1;\n      fastcgi_param PATH_INFO $uri;\n      \
-                 fastcgi_param GIT_PROTOCOL $http_git_protocol;\n      fastcgi_param REMOTE_USER bench;\n      \
-                 fastcgi_param QUERY_STRING $query_string;\n      fastcgi_param REQUEST_METHOD $request_method;\n      \
-                 fastcgi_param CONTENT_TYPE $content_type;\n      fastcgi_param CONTENT_LENGTH $content_length;\n      \
-                 fastcgi_param HTTP_CONTENT_ENCODING $http_content_encoding;\n      \
-                 fastcgi_param GIT_CONFIG_COUNT 1;\n      fastcgi_param GIT_CONFIG_KEY_0 safe.directory;\n      \
-                 fastcgi_param GIT_CONFIG_VALUE_0 *;\n    }}\n  }}\n}}\n",
-                socket.display(),
-                backend.display(),
-                root.display(),
-            ),
-        )?;
-        let web = Server::start("nginx", Command::new("/usr/sbin/nginx").arg("-c").arg(&config))?;
-        await_port(address, &web)?;
+        let params = format!(
+            "fastcgi_request_buffering off;\n      fastcgi_buffering off;\n      \
+             fastcgi_param SCRIPT_FILENAME {};\n      fastcgi_param GIT_PROJECT_ROOT {};\n      \
+             fastcgi_param GIT_HTTP_EXPORT_ALL 1;\n      fastcgi_param REMOTE_USER bench;\n      \
+             fastcgi_param GIT_PROTOCOL $http_git_protocol;\n      \
+             fastcgi_param GIT_CONFIG_COUNT 1;\n      fastcgi_param GIT_CONFIG_KEY_0 safe.directory;\n      \
+             fastcgi_param GIT_CONFIG_VALUE_0 *;",
+            backend.display(),
+            root.display(),
+        );
+        let (wrap, web, address) = serve(folder.path(), &params)?;
         Ok(Ok(Nginx {
             wrap,
             web,
@@ -242,6 +207,98 @@ impl Nginx {
     pub fn processor_seconds(&self) -> f64 {
         processor_seconds(self.wrap.id()) + processor_seconds(self.web.id())
     }
+}
+
+/// nginx with fcgiwrap and cgit, which shows bare repositories as pages.
+#[derive(Debug)]
+pub struct Cgit {
+    _wrap: Server,
+    _web: Server,
+    address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Cgit {
+    /// Starts it over some bare repositories, each under a name; None, with a reason, where it
+    /// cannot be.
+    pub fn start(repositories: &[(&str, &Path)]) -> anyhow::Result<Result<Cgit, String>> {
+        let cgit = "/usr/lib/cgit/cgit.cgi";
+        for program in ["/usr/sbin/nginx", "/usr/sbin/fcgiwrap", cgit] {
+            if !Path::new(program).exists() {
+                return Ok(Err(format!(
+                    "{program} is not installed (apt-get install cgit nginx fcgiwrap)"
+                )));
+            }
+        }
+        let folder = tempfile::Builder::new().prefix("plue-bench-cgit-").tempdir()?;
+        let config = folder.path().join("cgitrc");
+        let mut text = String::from("cache-size=0\nenable-index-owner=0\n");
+        for (name, path) in repositories {
+            text.push_str(&format!("repo.url={name}\nrepo.path={}\n", path.display()));
+        }
+        std::fs::write(&config, text)?;
+        let params = format!(
+            "fastcgi_param SCRIPT_FILENAME {cgit};\n      fastcgi_param CGIT_CONFIG {};\n      \
+             fastcgi_param HTTP_HOST $http_host;",
+            config.display()
+        );
+        let (wrap, web, address) = serve(folder.path(), &params)?;
+        Ok(Ok(Cgit {
+            _wrap: wrap,
+            _web: web,
+            address,
+            _folder: folder,
+        }))
+    }
+
+    /// Where it answers.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+/// Starts nginx in front of fcgiwrap, which runs one program for every request, as `params` says.
+fn serve(folder: &Path, params: &str) -> anyhow::Result<(Server, Server, SocketAddr)> {
+    let socket = folder.join("fcgi.sock");
+    let mut command = Command::new("/usr/sbin/fcgiwrap");
+    command
+        .args(["-c", "2", "-s"])
+        .arg(format!("unix:{}", socket.display()));
+    let wrap = Server::start("fcgiwrap", &mut command)?;
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !socket.exists() {
+        ensure!(
+            Instant::now() < deadline,
+            "fcgiwrap does not listen: {}",
+            wrap.errors()
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    run(Command::new("chmod").arg("777").arg(&socket))?;
+    run(Command::new("chmod").arg("755").arg(folder))?;
+    let address = free_address()?;
+    let config = folder.join("nginx.conf");
+    let place = folder.display();
+    let owner = if is_root()? { "user root;\n" } else { "" };
+    std::fs::write(
+        &config,
+        format!(
+            "{owner}daemon off;\nworker_processes 2;\npid {place}/nginx.pid;\nerror_log {place}/error.log;\n\
+             events {{ worker_connections 1024; }}\n\
+             http {{\n  access_log off;\n  client_max_body_size 0;\n  client_body_temp_path {place}/body;\n  \
+             fastcgi_temp_path {place}/fastcgi;\n  proxy_temp_path {place}/proxy;\n  \
+             uwsgi_temp_path {place}/uwsgi;\n  scgi_temp_path {place}/scgi;\n  server {{\n    listen {address};\n    \
+             location / {{\n      fastcgi_pass unix:{};\n      fastcgi_read_timeout 600;\n      \
+             fastcgi_param PATH_INFO $uri;\n      fastcgi_param QUERY_STRING $query_string;\n      \
+             fastcgi_param REQUEST_METHOD $request_method;\n      fastcgi_param CONTENT_TYPE $content_type;\n      \
+             fastcgi_param CONTENT_LENGTH $content_length;\n      \
+             fastcgi_param HTTP_CONTENT_ENCODING $http_content_encoding;\n      {params}\n    }}\n  }}\n}}\n",
+            socket.display(),
+        ),
+    )?;
+    let web = Server::start("nginx", Command::new("/usr/sbin/nginx").arg("-c").arg(&config))?;
+    await_port(address, &web)?;
+    Ok((wrap, web, address))
 }
 
 fn is_root() -> anyhow::Result<bool> {
