@@ -66,7 +66,7 @@ pub(super) struct Attributes {
 
 struct Rules {
     search: Search,
-    outcome: Outcome,
+    names: MetadataCollection,
     is_empty: bool,
 }
 
@@ -94,10 +94,7 @@ impl Attributes {
             return Ok(PathAttributes::default());
         }
         let mut outcome = Outcome::default();
-        rules
-            .outcome
-            .copy_into(&MetadataCollection::default(), &mut outcome);
-        outcome.reset();
+        outcome.initialize_with_selection(&rules.names, NAMES);
         rules.search.pattern_matching_relative_path(
             path.as_bytes().as_bstr(),
             Case::Sensitive,
@@ -164,11 +161,9 @@ impl Attributes {
                 add(&file, folder)?;
             }
         }
-        let mut outcome = Outcome::default();
-        outcome.initialize_with_selection(&collection, NAMES);
         Ok(Rules {
             search,
-            outcome,
+            names: collection,
             is_empty,
         })
     }

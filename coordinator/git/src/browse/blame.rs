@@ -52,11 +52,9 @@ pub async fn blame(reader: &Reader, rev: Oid, path: &str, max_bytes: u64) -> Res
         true => vec![],
         false => {
             let mut command = reader.git().command(reader.bare().dir());
-            command.args(["blame", "--porcelain", "--end-of-options"]).args([
-                &commit.to_string(),
-                "--",
-                &path,
-            ]);
+            // The id is ours, and only a path stands behind the dashes. (`--end-of-options` would
+            // make git take the path for a revision.)
+            command.args(["blame", "--porcelain", &commit.to_string(), "--", &path]);
             // Each line comes back with a head of its own, and each commit with its own lines.
             let max_stdout = max_bytes.saturating_mul(2).saturating_add(256 << 20);
             let printed = child::run(command, b"", max_stdout).await?.success("blame")?;

@@ -150,9 +150,14 @@ pub(super) fn paint(
     let mut is_exact = true;
     // A commit stands in the queue once for each time that its colours changed.
     let mut waiting: HashMap<Oid, (usize, bool)> = [(base, (1, true)), (head, (1, true))].into();
-    while fresh > 0
-        && let Some((_, _, oid)) = queue.pop()
-    {
+    // Where no graph says what comes before what, only time does: commits that are no older than
+    // one that was counted may yet turn out to be ancestors of both.
+    let mut oldest = i64::MAX;
+    while let Some(&(generation, time_s, oid)) = queue.peek() {
+        if fresh == 0 && (generation != u32::MAX || time_s < oldest) {
+            break;
+        }
+        queue.pop();
         if let Some((count, is_fresh)) = waiting.get_mut(&oid) {
             *count -= 1;
             if *is_fresh {
@@ -170,6 +175,9 @@ pub(super) fn paint(
         *steps -= 1;
         let mut colour = colours[&oid];
         order.push(oid);
+        if colour & (BASE | HEAD) != BASE | HEAD {
+            oldest = oldest.min(time_s);
+        }
         if colour & (BASE | HEAD | STALE) == BASE | HEAD {
             bases.push(oid);
             colour |= STALE;

@@ -69,15 +69,14 @@ async fn the_last_change_of_every_entry_is_the_one_that_git_finds() {
                     assert_eq!(ours, gits, "{format} {seed} {round} {commit}:{folder}");
                     let shown = browse::folder(&reader, commit, folder, 100_000).await.unwrap();
                     assert!(shown.is_complete());
-                    let newest = person(
-                        &place.work(),
-                        &["log", "-1", "--format=%H", &commit.to_string(), "--", folder],
-                    );
                     let folder_last = shown.last.unwrap().oid.to_string();
-                    match folder {
-                        "" => assert_eq!(folder_last, commit.to_string()),
-                        _ => assert_eq!(folder_last, newest),
+                    let mut args = vec!["log", "-1", "--format=%H"];
+                    let spec = commit.to_string();
+                    args.push(&spec);
+                    if !folder.is_empty() {
+                        args.extend(["--", folder]);
                     }
+                    assert_eq!(folder_last, person(&place.work(), &args));
                 }
             }
             world::write_graph(&place).await;
@@ -92,6 +91,7 @@ async fn an_index_knows_what_a_walk_would_find_and_the_next_one_builds_on_it() {
         world::write_graph(&place).await;
         let reader = reader(&place);
         let commits = world::commits(&place);
+        let middle = commits[commits.len() / 2];
         // Old tips first, as pushes come.
         for &commit in commits.iter().rev().step_by(9).chain([&commits[0]]) {
             assert!(!browse::indexed(&reader, commit) || commit == commits[0]);
@@ -116,17 +116,13 @@ async fn an_index_knows_what_a_walk_would_find_and_the_next_one_builds_on_it() {
         // A repository without a graph or an index between gives the same again.
         browse::keep_indexes(reader.bare(), &[commits[0]]).unwrap();
         let reader = world::reader(&place);
-        assert!(browse::indexed(&reader, commits[0]) && !browse::indexed(&reader, commits[40]));
+        assert!(browse::indexed(&reader, commits[0]) && !browse::indexed(&reader, middle));
         // Too many paths are not indexed, and what no index knows is not made up.
-        assert!(
-            !browse::index_last_changes(&reader, commits[40], 1, 100)
-                .await
-                .unwrap()
-        );
-        let ours = last_by_us(&reader, commits[40], "", 0).await;
+        assert!(!browse::index_last_changes(&reader, middle, 1, 100).await.unwrap());
+        let ours = last_by_us(&reader, middle, "", 0).await;
         assert!(ours.iter().all(|last| last == "?"), "{ours:?}");
-        let some = last_by_us(&reader, commits[40], "", 3).await;
-        let all = last_by_us(&reader, commits[40], "", 100_000).await;
+        let some = last_by_us(&reader, middle, "", 3).await;
+        let all = last_by_us(&reader, middle, "", 100_000).await;
         for (some, all) in some.iter().zip(&all) {
             assert!(some == "?" || some == all);
         }
@@ -154,7 +150,7 @@ async fn the_history_of_a_path_is_the_one_that_git_tells() {
     ] {
         let place = with_history(format, seed, 70).await;
         let tip = place.oid("main");
-        for _round in 0..2 {
+        for round in 0..2 {
             let reader = reader(&place);
             for path in [
                 "a",
@@ -201,14 +197,16 @@ async fn the_history_of_a_path_is_the_one_that_git_tells() {
                 }
                 assert_eq!(paged, all.entries);
             }
-            let short = HistoryOptions {
-                follow: false,
-                skip: 0,
-                limit: 10,
-                max_steps: 2,
-            };
-            let cut = browse::history(&reader, tip, "never", short).await.unwrap();
-            assert_eq!((cut.entries.len(), cut.rest), (0, Rest::Unsearched));
+            if round == 0 {
+                let short = HistoryOptions {
+                    follow: false,
+                    skip: 0,
+                    limit: 10,
+                    max_steps: 2,
+                };
+                let cut = browse::history(&reader, tip, "never", short).await.unwrap();
+                assert_eq!((cut.entries.len(), cut.rest), (0, Rest::Unsearched));
+            }
             world::write_graph(&place).await;
         }
     }

@@ -27,7 +27,6 @@ async fn paths_that_lead_elsewhere_lead_nowhere() {
             "/etc/passwd/..",
             "a\0b",
             "dir/a/..",
-            "//",
         ] {
             assert!(browse::folder(&reader, tip, path, 10).await.is_err(), "{path:?}");
             assert!(

@@ -68,7 +68,7 @@ pub fn history(seed: u64, commits: usize, format: ObjectFormat) -> Vec<u8> {
     for n in 0..commits {
         let mut parents = vec![];
         if n > 0 {
-            parents.push(match chance.below(4) {
+            parents.push(match chance.below(12) {
                 0 => chance.below(n),
                 _ => n - 1,
             });
@@ -91,17 +91,17 @@ pub fn history(seed: u64, commits: usize, format: ObjectFormat) -> Vec<u8> {
                 }
             }
         }
-        for _ in 0..chance.below(4) {
+        for _ in 0..chance.below(6) {
             let path = PATHS[chance.below(PATHS.len())];
             let old = tree
                 .get(path)
                 .map(|(_, content)| content.clone())
                 .unwrap_or_default();
-            match chance.below(8) {
+            match chance.below(9) {
                 0 => {
                     tree.remove(path);
                 }
-                1 if tree.contains_key(path) => {
+                1 | 8 if tree.contains_key(path) => {
                     // Under another name, the same or nearly.
                     let (mode, mut content) = tree.remove(path).unwrap();
                     let to = PATHS[chance.below(10)];

@@ -211,6 +211,13 @@ pub(super) async fn read_lines<R: AsyncBufRead + Unpin>(
     while let Some(line) = line(input, keep.max(MAX_HEAD_BYTES)).await? {
         let bytes = &line.bytes[..];
         if old_left == 0 && new_left == 0 && bytes.starts_with(b"diff --git ") {
+            // A file that became a link is shown as one that goes and one that comes.
+            let again = at
+                .and_then(|at| files.get(at))
+                .is_some_and(|file| file.status == FileStatus::TypeChanged && is_head_of(bytes, file));
+            if again {
+                continue;
+            }
             let next = at.map_or(0, |at| at + 1);
             let found = files[next..]
                 .iter()
