@@ -58,8 +58,21 @@ impl View {
     /// that is known.
     pub async fn folder(&self, rev: impl Into<Rev<'_>>, path: &str) -> Result<Folder, Error> {
         let rev = rev.into();
-        self.within(async { browse::folder(self.reader(), self.find(rev).await?, path, MAX_WALKED).await })
-            .await
+        let folder = self
+            .within(async {
+                let oid = self.find(rev).await?;
+                // What is not known yet will be, and is not kept.
+                let bytes =
+                    |folder: &Folder| folder.is_complete().then_some(256 * (folder.entries.len() + 4));
+                let reading = browse::folder(self.reader(), oid, path, MAX_WALKED);
+                let question = Question::Folder(oid, path.to_owned());
+                self.answer(question, bytes, reading).await
+            })
+            .await?;
+        if !folder.is_complete() {
+            self.prepare_soon();
+        }
+        Ok(folder)
     }
 
     /// One file, up to the size that is browsed; with an empty path, the blob that `rev` itself
