@@ -22,6 +22,12 @@ pub enum Script {
     Times,
     /// Buttons with `data-copy="ID"` copy that element's text.
     Copy,
+    /// Lines of a file are chosen by their numbers.
+    Lines,
+    /// The list of files follows what is typed.
+    Find,
+    /// Files of a difference are remembered as viewed, and more of them is fetched.
+    Diff,
 }
 
 /// One file.
@@ -49,6 +55,7 @@ const STYLE: &str = concat!(
     include_str!("../assets/css/frame.css"),
     include_str!("../assets/css/parts.css"),
     include_str!("../assets/css/forms.css"),
+    include_str!("../assets/css/repo.css"),
 );
 
 const STYLE_AT: usize = 0;
@@ -63,6 +70,9 @@ const SOURCES: &[(&str, &str, &str, &str)] = &[
     ("keyboard", "js", JS, include_str!("../assets/js/keyboard.js")),
     ("times", "js", JS, include_str!("../assets/js/times.js")),
     ("copy", "js", JS, include_str!("../assets/js/copy.js")),
+    ("lines", "js", JS, include_str!("../assets/js/lines.js")),
+    ("find", "js", JS, include_str!("../assets/js/find.js")),
+    ("diff", "js", JS, include_str!("../assets/js/diff.js")),
 ];
 
 static ALL: LazyLock<Vec<Asset>> = LazyLock::new(|| {
@@ -162,6 +172,9 @@ mod tests {
             (Script::Keyboard, "keyboard-"),
             (Script::Times, "times-"),
             (Script::Copy, "copy-"),
+            (Script::Lines, "lines-"),
+            (Script::Find, "find-"),
+            (Script::Diff, "diff-"),
         ] {
             assert!(script.href().contains(stem), "{} is not {stem}", script.href());
         }

@@ -155,7 +155,7 @@ pub fn layout(frame: &Frame, page: &Page<'_>) -> String {
                 (sprite())
                 header.top {
                     div.bar {
-                        a.home href="/" aria-label={ (site) ": " (words::START) } data-key="g d" { (mark()) }
+                        a.home href="/" aria-label={ (site) ": " (words::START) } data-key="g h" { (mark()) }
                         nav.place aria-label=(words::WHERE) {
                             @if page.place.is_empty() {
                                 a href="/" { (site) }

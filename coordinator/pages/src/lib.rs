@@ -12,14 +12,20 @@
 
 pub mod assets;
 pub mod create;
+pub mod csv;
+pub mod diff;
 pub mod explore;
 pub mod figures;
 pub mod forms;
 pub mod frame;
+pub mod graph;
+pub mod highlight;
 pub mod home;
 pub mod icons;
+pub mod markdown;
 pub mod moment;
 pub mod person;
+pub mod repo;
 pub mod repositories;
 pub mod repository_settings;
 pub mod settings;

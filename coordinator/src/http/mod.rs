@@ -20,6 +20,7 @@ pub mod moment;
 pub mod openapi;
 pub mod pages;
 pub mod repositories;
+pub mod shelf;
 pub mod site;
 pub mod ssh_keys;
 pub mod sync;

@@ -1,5 +1,6 @@
 //! What every handler may use: the forge, the clock, the keys, and how the site is reached.
 
+use super::pages::repo::Kept;
 use crate::edge::Notifier;
 use metrics_exporter_prometheus::PrometheusHandle;
 use plue_contract::edge::Stamp;
@@ -111,12 +112,12 @@ fn edition() -> u64 {
 
 /// The site. Cheap to clone.
 #[derive(Clone)]
-pub struct Site(Arc<Parts>);
+pub struct Site(Arc<Parts>, Arc<Kept>);
 
 impl Site {
     /// Puts a site together.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(parts), Arc::default())
     }
 
     /// The time, in milliseconds since 1970.
@@ -133,6 +134,11 @@ impl Site {
             generation: repository.generation,
             edition: edition(),
         }
+    }
+
+    /// What was made of repositories' content and may be shown again.
+    pub fn kept(&self) -> &Arc<Kept> {
+        &self.1
     }
 
     /// Has the edge forget sessions that have ended.

@@ -232,6 +232,78 @@ const CASES: &[Case] = &[
         "confirm=ada/pages",
         [401, 403, 404, 303, 404],
     ),
+    // Pages of a private repository: its owner sees them, and so does an administrator.
+    case("GET /{owner}/{repo}", "/ada/secret", [404, 200, 404, 200, 200]),
+    case(
+        "GET /{owner}/{repo}/tree/{path:rest}",
+        "/ada/secret/tree/main/docs",
+        [404, 200, 404, 200, 200],
+    ),
+    case(
+        "GET /{owner}/{repo}/blob/{path:rest}",
+        "/ada/secret/blob/main/README.md",
+        [404, 200, 404, 200, 200],
+    ),
+    case(
+        "GET /{owner}/{repo}/raw/{path:rest}",
+        "/ada/secret/raw/main/README.md",
+        [404, 200, 404, 200, 200],
+    ),
+    case(
+        "GET /{owner}/{repo}/blame/{path:rest}",
+        "/ada/secret/blame/main/README.md",
+        [404, 200, 404, 200, 200],
+    ),
+    case(
+        "GET /{owner}/{repo}/commits",
+        "/ada/secret/commits",
+        [404, 200, 404, 200, 200],
+    ),
+    case(
+        "GET /{owner}/{repo}/commits/{ref:rest}",
+        "/ada/secret/commits/main/docs",
+        [404, 200, 404, 200, 200],
+    ),
+    case(
+        "GET /{owner}/{repo}/commit/{oid}",
+        "/ada/secret/commit/COMMIT",
+        [404, 200, 404, 200, 200],
+    ),
+    case(
+        "GET /{owner}/{repo}/compare",
+        "/ada/secret/compare",
+        [404, 200, 404, 200, 200],
+    ),
+    case(
+        "GET /{owner}/{repo}/compare/{refs:rest}",
+        "/ada/secret/compare/main...main",
+        [404, 200, 404, 200, 200],
+    ),
+    case(
+        "GET /{owner}/{repo}/bookmarks",
+        "/ada/secret/bookmarks",
+        [404, 200, 404, 200, 200],
+    ),
+    case(
+        "GET /{owner}/{repo}/tags",
+        "/ada/secret/tags",
+        [404, 200, 404, 200, 200],
+    ),
+    case(
+        "GET /{owner}/{repo}/contributors",
+        "/ada/secret/contributors",
+        [404, 200, 404, 200, 200],
+    ),
+    case(
+        "GET /{owner}/{repo}/archive/{file:rest}",
+        "/ada/secret/archive/main.zip",
+        [404, 200, 404, 200, 200],
+    ),
+    case(
+        "GET /{owner}/{repo}/find/{ref:rest}",
+        "/ada/secret/find/main",
+        [404, 200, 404, 200, 200],
+    ),
     case("GET /assets/{path:rest}", "/assets/ASSET", ALL),
     case("GET /robots.txt", "/robots.txt", ALL),
     case("GET /favicon.ico", "/favicon.ico", ALL),
@@ -578,6 +650,26 @@ async fn what_is_hidden_looks_like_what_is_not_there() {
                     "{page}"
                 );
             }
+        }
+        for rest in [
+            "",
+            "/tree/main",
+            "/blob/main/README.md",
+            "/raw/main/README.md",
+            "/blame/main/README.md",
+            "/commits",
+            "/commits/main",
+            "/bookmarks",
+            "/tags",
+            "/contributors",
+            "/compare",
+            "/archive/main.zip",
+            "/find/main",
+        ] {
+            let hidden = world.get(&format!("/ada/secret{rest}"), caller).await;
+            let absent = world.get(&format!("/ada/nothing{rest}"), caller).await;
+            assert_eq!(hidden.status.as_u16(), 404, "{rest}");
+            same(hidden, absent);
         }
         let refs = "info/refs?service=git-upload-pack";
         let hidden = world.get(&format!("/ada/secret/{refs}"), caller).await;

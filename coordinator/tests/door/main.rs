@@ -11,4 +11,5 @@ mod conformance;
 mod git;
 mod internal;
 mod pages;
+mod repo;
 mod world;

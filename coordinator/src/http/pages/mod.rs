@@ -7,6 +7,7 @@ pub mod create;
 pub mod explore;
 pub mod home;
 pub mod person;
+pub mod repo;
 pub mod repository_settings;
 pub mod sent;
 pub mod settings;

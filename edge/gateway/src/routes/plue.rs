@@ -72,17 +72,27 @@ routes! {
         Get "/pricing";
         Get "/docs";
         Get "/docs/{page:rest}";
-        Get "/{owner}/{repo}";
-        Get "/{owner}/{repo}/tree/{path:rest}";
-        Get "/{owner}/{repo}/blob/{path:rest}";
-        Get "/{owner}/{repo}/raw/{path:rest}";
-        Get "/{owner}/{repo}/commits";
-        Get "/{owner}/{repo}/commits/{ref:rest}";
-        Get "/{owner}/{repo}/commit/{oid}";
         Get "/{owner}/{repo}/changes";
         Get "/{owner}/{repo}/changes/{changeId}";
         Get "/{owner}/{repo}/issues";
         Get "/{owner}/{repo}/issues/{number:digits}";
+    }
+    PAGE.built() {
+        Get "/{owner}/{repo}" .cache(Cache::Revalidate);
+        Get "/{owner}/{repo}/tree/{path:rest}" .cache(Cache::Revalidate);
+        Get "/{owner}/{repo}/blob/{path:rest}" .cache(Cache::Revalidate);
+        Get "/{owner}/{repo}/raw/{path:rest}" .cache(Cache::Revalidate);
+        Get "/{owner}/{repo}/blame/{path:rest}" .cache(Cache::Revalidate);
+        Get "/{owner}/{repo}/commits" .cache(Cache::Revalidate);
+        Get "/{owner}/{repo}/commits/{ref:rest}" .cache(Cache::Revalidate);
+        Get "/{owner}/{repo}/commit/{oid}" .cache(Cache::Revalidate);
+        Get "/{owner}/{repo}/compare" .cache(Cache::Revalidate);
+        Get "/{owner}/{repo}/compare/{refs:rest}" .cache(Cache::Revalidate);
+        Get "/{owner}/{repo}/bookmarks" .cache(Cache::Revalidate);
+        Get "/{owner}/{repo}/tags" .cache(Cache::Revalidate);
+        Get "/{owner}/{repo}/contributors" .cache(Cache::Revalidate);
+        Get "/{owner}/{repo}/archive/{file:rest}" .cache(Cache::Revalidate);
+        Get "/{owner}/{repo}/find/{ref:rest}" .cache(Cache::Revalidate);
     }
     ASSET.built() {
         Get "/assets/{path:rest}" .cache(Cache::Fingerprinted);
