@@ -10,8 +10,9 @@ use plue_pages::explore::{self, Explore, Found, Search};
 use plue_pages::forms::Wrong;
 use plue_pages::home::{self, Home};
 use plue_pages::person::{self, Person};
+use plue_pages::repo::Head;
 use plue_pages::repositories::{Entry, Listing, Order};
-use plue_pages::repository_settings::{self, About, Access, Collaborator, Form, General};
+use plue_pages::repository_settings::{self, Access, Collaborator, Form, General};
 use plue_pages::settings::keys::{self, Key, Keys};
 use plue_pages::settings::profile::{self, Password, Profile};
 use plue_pages::settings::sessions::{self, Session};
@@ -78,16 +79,12 @@ fn listing(path: &str, total: i64) -> Listing {
     }
 }
 
-fn about() -> About {
-    use plue_pages::icons::Icon;
-    About {
+fn head() -> Head {
+    Head {
         owner: "ada".into(),
         name: "engine".into(),
-        tabs: vec![
-            ("/ada/engine".into(), "Code", Icon::Code, "g c"),
-            ("/ada/engine/commits".into(), "Commits", Icon::History, "g m"),
-            ("/ada/engine/settings".into(), "Settings", Icon::Settings, "g s"),
-        ],
+        default_bookmark: "main".into(),
+        ..Head::default()
     }
 }
 
@@ -350,18 +347,18 @@ fn pages() -> Vec<(&'static str, String)> {
         ),
         (
             "repository-settings",
-            repository_settings::general(&ada, &viewer, &about(), &general(false, None)),
+            repository_settings::general(&ada, &viewer, &head(), &general(false, None)),
         ),
         (
             "repository-settings-archived",
-            repository_settings::general(&ada, &viewer, &about(), &general(true, None)),
+            repository_settings::general(&ada, &viewer, &head(), &general(true, None)),
         ),
         (
             "repository-settings-wrong",
             repository_settings::general(
                 &ada,
                 &viewer,
-                &about(),
+                &head(),
                 &general(
                     false,
                     wrong("confirm", "Type ada/engine to delete it.").map(|wrong| (Form::Delete, wrong)),
@@ -373,7 +370,7 @@ fn pages() -> Vec<(&'static str, String)> {
             repository_settings::access(
                 &ada,
                 &viewer,
-                &about(),
+                &head(),
                 &Access {
                     collaborators: vec![
                         Collaborator {
@@ -396,7 +393,7 @@ fn pages() -> Vec<(&'static str, String)> {
             repository_settings::deploy_keys(
                 &ada,
                 &viewer,
-                &about(),
+                &head(),
                 &Keys {
                     keys: vec![key(1, "ci", None)],
                     ..Keys::default()

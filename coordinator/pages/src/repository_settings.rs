@@ -1,12 +1,12 @@
 //! The settings of a repository: what it says of itself, who may use it, what machines may, and
 //! what cannot be taken back lightly.
 
-use crate::assets::Script;
 use crate::figures::size;
 use crate::forms::{Choice, Field, Wrong, alert, button, choices, select, token};
-use crate::frame::{Frame, Page, Step, Tab, Viewer, avatar, layout};
+use crate::frame::{Frame, Viewer, avatar};
 use crate::icons::{Icon, icon};
 use crate::moment::when;
+use crate::repo::{self, Behind, Head};
 use crate::settings::keys::{self, Keys};
 use maud::{Markup, html};
 
@@ -60,23 +60,6 @@ mod words {
     pub const MAY_PUSH: &str = "It may push";
 }
 
-/// What every page of the settings shows.
-#[derive(Clone, Debug)]
-pub struct About {
-    /// Whose the repository is.
-    pub owner: String,
-    /// Its name.
-    pub name: String,
-    /// The repository's own tabs, as its other pages show them: address, label, icon, keys.
-    pub tabs: Vec<(String, &'static str, Icon, &'static str)>,
-}
-
-impl About {
-    fn address(&self) -> String {
-        format!("/{}/{}", self.owner, self.name)
-    }
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Section {
     General,
@@ -112,21 +95,9 @@ impl Section {
     }
 }
 
-fn framed(frame: &Frame, about: &About, section: Section, body: &Markup) -> String {
-    let address = about.address();
-    let title = format!("{} · {}/{}", section.label(), about.owner, about.name);
-    let settings = format!("{address}/settings");
-    let tabs: Vec<Tab<'_>> = about
-        .tabs
-        .iter()
-        .map(|(href, label, icon, keys)| Tab {
-            label,
-            href,
-            icon: *icon,
-            keys,
-            current: *href == settings,
-        })
-        .collect();
+fn framed(frame: &Frame, head: &Head, section: Section, body: &Markup) -> String {
+    let address = head.home();
+    let title = format!("{} · {}/{}", section.label(), head.owner, head.name);
     let body = html! {
         div.sides.left {
             nav.side-tabs aria-label=(words::TITLE) {
@@ -143,26 +114,7 @@ fn framed(frame: &Frame, about: &About, section: Section, body: &Markup) -> Stri
             div.column.stack { (body) }
         }
     };
-    let owner = format!("/{}", about.owner);
-    layout(
-        frame,
-        &Page {
-            title: &title,
-            place: &[
-                Step {
-                    label: &about.owner,
-                    href: &owner,
-                },
-                Step {
-                    label: &about.name,
-                    href: &address,
-                },
-            ],
-            tabs: &tabs,
-            scripts: &[Script::Times],
-            body,
-        },
-    )
+    repo::page(frame, head, Behind::Settings, &title, &[], body)
 }
 
 /// Which form of the general page something was wrong with.
@@ -210,14 +162,14 @@ impl General {
 }
 
 /// Writes the general page.
-pub fn general(frame: &Frame, viewer: &Viewer, about: &About, general: &General) -> String {
-    let settings = format!("{}/settings", about.address());
+pub fn general(frame: &Frame, viewer: &Viewer, head: &Head, general: &General) -> String {
+    let settings = format!("{}/settings", head.home());
     let at = |wrong: &Option<Wrong>, field: &str| Wrong::at(wrong, field).map(str::to_owned);
     let visibility = if general.private { "private" } else { "public" };
     let (own, rename) = (general.wrong(Form::About), general.wrong(Form::Rename));
     let (archive, transfer) = (general.wrong(Form::Archive), general.wrong(Form::Transfer));
     let delete = general.wrong(Form::Delete);
-    let path = format!("{}/{}", about.owner, about.name);
+    let path = format!("{}/{}", head.owner, head.name);
     let body = html! {
         h1 { (words::GENERAL) }
         @if general.archived {
@@ -288,7 +240,7 @@ pub fn general(frame: &Frame, viewer: &Viewer, about: &About, general: &General)
             }
         }
     };
-    framed(frame, about, Section::General, &body)
+    framed(frame, head, Section::General, &body)
 }
 
 /// Somebody who was let in.
@@ -316,8 +268,8 @@ pub struct Access {
 }
 
 /// Writes the page of those who were let in.
-pub fn access(frame: &Frame, viewer: &Viewer, about: &About, access: &Access) -> String {
-    let action = format!("{}/settings/access", about.address());
+pub fn access(frame: &Frame, viewer: &Viewer, head: &Head, access: &Access) -> String {
+    let action = format!("{}/settings/access", head.home());
     let role = if access.role.is_empty() {
         "write"
     } else {
@@ -363,12 +315,12 @@ pub fn access(frame: &Frame, viewer: &Viewer, about: &About, access: &Access) ->
             div.submit { button.primary type="submit" { (words::LET_IN) } }
         }
     };
-    framed(frame, about, Section::Access, &body)
+    framed(frame, head, Section::Access, &body)
 }
 
 /// Writes the page of the deploy keys; `may_push` is what was chosen for the one that was typed.
-pub fn deploy_keys(frame: &Frame, viewer: &Viewer, about: &About, keys: &Keys, may_push: bool) -> String {
-    let action = format!("{}/settings/keys", about.address());
+pub fn deploy_keys(frame: &Frame, viewer: &Viewer, head: &Head, keys: &Keys, may_push: bool) -> String {
+    let action = format!("{}/settings/keys", head.home());
     let more = html! {
         label.choice {
             input type="checkbox" name="write" value="yes" checked[may_push];
@@ -385,5 +337,5 @@ pub fn deploy_keys(frame: &Frame, viewer: &Viewer, about: &About, keys: &Keys, m
         }
         (keys::form(viewer, &action, keys, &more))
     };
-    framed(frame, about, Section::Keys, &body)
+    framed(frame, head, Section::Keys, &body)
 }

@@ -24,6 +24,7 @@ mod words {
     pub const BOOKMARKS: &str = "Bookmarks";
     pub const TAGS: &str = "Tags";
     pub const PEOPLE: &str = "Contributors";
+    pub const SETTINGS: &str = "Settings";
     pub const FILE: &str = "File";
     pub const FOLDER: &str = "Files";
     pub const BLAME: &str = "Blame";
@@ -155,6 +156,8 @@ pub enum Behind {
     Tags,
     /// Contributors.
     People,
+    /// Settings.
+    Settings,
 }
 
 /// Writes a page of a repository.
@@ -168,8 +171,8 @@ pub fn page(
 ) -> String {
     let home = head.home();
     let owner = format!("/{}", head.owner);
-    let [commits, bookmarks, tags, people] =
-        ["commits", "bookmarks", "tags", "contributors"].map(|word| format!("{home}/{word}"));
+    let [commits, bookmarks, tags, people, settings] =
+        ["commits", "bookmarks", "tags", "contributors", "settings"].map(|word| format!("{home}/{word}"));
     let tab = |label, href, icon, keys, at| Tab {
         label,
         href,
@@ -177,6 +180,33 @@ pub fn page(
         keys,
         current: at == behind,
     };
+    let mut tabs = vec![
+        tab(words::CODE, &home, Icon::Code, "g c", Behind::Code),
+        tab(words::COMMITS, &commits, Icon::History, "g h", Behind::Commits),
+        tab(
+            words::BOOKMARKS,
+            &bookmarks,
+            Icon::Bookmark,
+            "g b",
+            Behind::Bookmarks,
+        ),
+        tab(words::TAGS, &tags, Icon::Tag, "g t", Behind::Tags),
+        tab(words::PEOPLE, &people, Icon::People, "g u", Behind::People),
+    ];
+    // Others who may change them come by the address.
+    let own = frame
+        .viewer
+        .as_ref()
+        .is_some_and(|viewer| viewer.name == head.owner);
+    if own || behind == Behind::Settings {
+        tabs.push(tab(
+            words::SETTINGS,
+            &settings,
+            Icon::Settings,
+            "g s",
+            Behind::Settings,
+        ));
+    }
     let mut all = vec![Script::Times];
     all.extend(scripts);
     layout(
@@ -193,19 +223,7 @@ pub fn page(
                     href: &home,
                 },
             ],
-            tabs: &[
-                tab(words::CODE, &home, Icon::Code, "g c", Behind::Code),
-                tab(words::COMMITS, &commits, Icon::History, "g h", Behind::Commits),
-                tab(
-                    words::BOOKMARKS,
-                    &bookmarks,
-                    Icon::Bookmark,
-                    "g b",
-                    Behind::Bookmarks,
-                ),
-                tab(words::TAGS, &tags, Icon::Tag, "g t", Behind::Tags),
-                tab(words::PEOPLE, &people, Icon::People, "g u", Behind::People),
-            ],
+            tabs: &tabs,
             scripts: &all,
             body,
         },

@@ -4,6 +4,7 @@ use super::super::extract::Path;
 use super::super::failure::Failure;
 use super::super::repositories::repository_name;
 use super::super::site::Site;
+use super::repo;
 use super::sent::Sent;
 use super::{Visit, see_other};
 use axum::extract::State;
@@ -14,8 +15,7 @@ use plue_forge::access::repositories::{AdministerRepo, administer, create_under}
 use plue_forge::collaborators;
 use plue_forge::repositories::{self, Repository, RepositoryChange, Role};
 use plue_pages::forms::Wrong;
-use plue_pages::icons::Icon;
-use plue_pages::repository_settings::{self as pages, About, Access, Collaborator, Form, General};
+use plue_pages::repository_settings::{self as pages, Access, Collaborator, Form, General};
 use plue_pages::settings::keys::{Key, Keys};
 
 mod words {
@@ -33,29 +33,10 @@ mod words {
     pub const NO_ACCOUNT: &str = "There is no account of this name.";
     pub const READS: &str = "Read only";
     pub const WRITES: &str = "May push";
-    pub const CODE: &str = "Code";
-    pub const SETTINGS: &str = "Settings";
 }
 
 async fn permit(site: &Site, visit: &Visit, path: &Path) -> Result<Permit<AdministerRepo>, Failure> {
     Ok(administer(&site.forge, &visit.caller, &path.repository()?, site.now_ms()).await?)
-}
-
-fn about(repository: &Repository) -> About {
-    let address = format!("/{}", repository.path());
-    About {
-        owner: repository.owner.to_string(),
-        name: repository.name.to_string(),
-        tabs: vec![
-            (address.clone(), words::CODE, Icon::Code, "g c"),
-            (
-                format!("{address}/settings"),
-                words::SETTINGS,
-                Icon::Settings,
-                "g s",
-            ),
-        ],
-    }
 }
 
 fn general_of(repository: &Repository) -> General {
@@ -89,7 +70,7 @@ pub async fn get(State(site): State<Site>, visit: Visit, path: Path) -> Result<R
     let html = pages::general(
         &frame,
         visit.viewer()?,
-        &about(repository),
+        &repo::head(repository),
         &general_of(repository),
     );
     Ok(visit.show(html))
@@ -112,7 +93,7 @@ fn answer(
         let mut page = general_of(before);
         typed(&mut page);
         page.wrong = Some((form, wrong));
-        pages::general(&visit.frame(), viewer, &about(before), &page)
+        pages::general(&visit.frame(), viewer, &repo::head(before), &page)
     })
 }
 
@@ -265,7 +246,7 @@ async fn collaborators_of(site: &Site, permit: Permit<AdministerRepo>) -> Result
 /// Who was let in.
 pub async fn access(State(site): State<Site>, visit: Visit, path: Path) -> Result<Response, Failure> {
     let permit = permit(&site, &visit, &path).await?;
-    let about = about(permit.on());
+    let head = repo::head(permit.on());
     let page = Access {
         collaborators: collaborators_of(&site, permit).await?,
         ..Access::default()
@@ -275,7 +256,7 @@ pub async fn access(State(site): State<Site>, visit: Visit, path: Path) -> Resul
         "withdrawn" => Some(words::WITHDRAWN.to_owned()),
         _ => None,
     });
-    Ok(visit.show(pages::access(&frame, visit.viewer()?, &about, &page)))
+    Ok(visit.show(pages::access(&frame, visit.viewer()?, &head, &page)))
 }
 
 async fn let_in(site: &Site, permit: Permit<AdministerRepo>, sent: &Sent) -> Result<String, Failure> {
@@ -300,7 +281,7 @@ pub async fn grant(
         Err(failure) => failure,
     };
     let again = permit(&site, &visit, &path).await?;
-    let about = about(again.on());
+    let head = repo::head(again.on());
     let (collaborators, viewer) = (collaborators_of(&site, again).await?, visit.viewer()?);
     visit.mend(failure, |wrong| {
         let page = Access {
@@ -309,7 +290,7 @@ pub async fn grant(
             role: sent.text("role").to_owned(),
             wrong: Some(wrong),
         };
-        pages::access(&visit.frame(), viewer, &about, &page)
+        pages::access(&visit.frame(), viewer, &head, &page)
     })
 }
 
@@ -344,7 +325,7 @@ async fn deploy_keys_of(site: &Site, permit: Permit<AdministerRepo>) -> Result<V
 /// The keys of machines.
 pub async fn deploy_keys(State(site): State<Site>, visit: Visit, path: Path) -> Result<Response, Failure> {
     let permit = permit(&site, &visit, &path).await?;
-    let about = about(permit.on());
+    let head = repo::head(permit.on());
     let page = Keys {
         keys: deploy_keys_of(&site, permit).await?,
         ..Keys::default()
@@ -354,7 +335,7 @@ pub async fn deploy_keys(State(site): State<Site>, visit: Visit, path: Path) -> 
         "removed" => Some(words::KEY_REMOVED.to_owned()),
         _ => None,
     });
-    Ok(visit.show(pages::deploy_keys(&frame, visit.viewer()?, &about, &page, false)))
+    Ok(visit.show(pages::deploy_keys(&frame, visit.viewer()?, &head, &page, false)))
 }
 
 /// Adds the key of a machine.
@@ -377,7 +358,7 @@ pub async fn add_key(
         Err(error) => Failure::from(error),
     };
     let again = permit(&site, &visit, &path).await?;
-    let about = about(again.on());
+    let head = repo::head(again.on());
     let (keys, viewer) = (deploy_keys_of(&site, again).await?, visit.viewer()?);
     visit.mend(failure, |wrong: Wrong| {
         let page = Keys {
@@ -386,7 +367,7 @@ pub async fn add_key(
             public_key: key.clone(),
             wrong: Some(wrong),
         };
-        pages::deploy_keys(&visit.frame(), viewer, &about, &page, write)
+        pages::deploy_keys(&visit.frame(), viewer, &head, &page, write)
     })
 }
 

@@ -140,6 +140,11 @@ fn listed(folder: &Folder) -> repo::tree::Folder {
     }
 }
 
+mod words {
+    pub const CREATED: &str = "The repository is made. What follows puts something into it.";
+    pub const MOVED: &str = "The repository has its new owner. Links of its old address lead here.";
+}
+
 /// The first page of a repository.
 pub async fn home(State(site): State<Site>, visit: Visit, path: Path) -> Result<Response, Failure> {
     let room = room!(&site, &visit, &path);
@@ -154,7 +159,15 @@ pub async fn home(State(site): State<Site>, visit: Visit, path: Path) -> Result<
     };
     let (view, show) = room.look(&site).await?;
     let names = Names::of(&view).await?;
-    let frame = visit.frame();
+    let frame = visit.frame_after(|word| {
+        let said = match word {
+            "created" => words::CREATED,
+            "moved" => words::MOVED,
+            _ => return None,
+        };
+        // It is told to who did it; what everybody else gets is the same for all.
+        visit.name().map(|_| said.to_owned())
+    });
     if names.bookmarks.is_empty() && names.tags.is_empty() {
         let html = repo::home::empty(&frame, &head, &side);
         return Ok(show.page(&site, &visit, html, true));

@@ -208,7 +208,8 @@ fn moved(address: &str) -> Result<Response, Failure> {
     Ok((StatusCode::FOUND, [(LOCATION, location)]).into_response())
 }
 
-fn head(repository: &Repository) -> Head {
+/// What every page of a repository says of it.
+pub fn head(repository: &Repository) -> Head {
     Head {
         owner: repository.owner.to_string(),
         name: repository.name.to_string(),
