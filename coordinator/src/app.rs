@@ -219,7 +219,7 @@ fn git_settings(git: &config::Git, watched: bool, world: &World) -> GitSettings 
             wait_ms: millis(git.wait),
             ..QueueSettings::default()
         },
-        pack_hook: world.program.clone(),
+        pack_hook: world.program.clone().filter(|_| git.pack_cache_bytes > 0),
         pack_cache_bytes: git.pack_cache_bytes,
         deadline_ms: millis(git.deadline),
         watched,

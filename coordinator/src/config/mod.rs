@@ -320,6 +320,12 @@ impl Reader<'_> {
     }
 
     fn bytes(&self, name: &'static str) -> u64 {
+        self.parse(name, |text| read_bytes(text).filter(|bytes| *bytes > 0))
+            .unwrap_or_default()
+    }
+
+    /// Bytes that may be none at all.
+    fn room(&self, name: &'static str) -> u64 {
         self.parse(name, read_bytes).unwrap_or_default()
     }
 
@@ -362,7 +368,7 @@ fn read_bytes(text: &str) -> Option<u64> {
         _ => (text, 0),
     };
     let number: u64 = digits.parse().ok()?;
-    number.checked_mul(1 << shift).filter(|n| *n > 0)
+    number.checked_mul(1 << shift)
 }
 
 /// An origin: scheme, host, perhaps a port, and nothing after it.
@@ -535,7 +541,7 @@ impl Reader<'_> {
             writes_per_account: self.number("PLUE_GIT_WRITES_PER_ACCOUNT"),
             wait: self.seconds("PLUE_GIT_WAIT"),
             deadline: self.seconds("PLUE_GIT_DEADLINE"),
-            pack_cache_bytes: self.bytes("PLUE_PACK_CACHE_BYTES"),
+            pack_cache_bytes: self.room("PLUE_PACK_CACHE_BYTES"),
         }
     }
 

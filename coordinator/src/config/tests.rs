@@ -80,6 +80,13 @@ fn a_bad_value_is_named_with_what_was_expected() {
 }
 
 #[test]
+fn a_cache_may_have_no_room() {
+    let file = source::parse_file("PLUE_PACK_CACHE_BYTES=0").unwrap();
+    let config = Config::read(&Layers(vec![&file])).unwrap();
+    assert_eq!(config.git.pack_cache_bytes, 0);
+}
+
+#[test]
 fn an_unknown_setting_stops_the_start() {
     let found = faults(&[("PLUE_DATADIR", "x"), ("HOME", "/"), ("PLUE_TOOLS_DIR", "y")]);
     assert_eq!(

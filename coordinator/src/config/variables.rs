@@ -65,6 +65,7 @@ const FLAG: &str = "true or false";
 const SECONDS: &str = "seconds";
 const NUMBER: &str = "a whole number above 0";
 const BYTES: &str = "bytes, or a number with K, M or G (powers of 1024)";
+const ROOM: &str = "bytes, or a number with K, M or G (powers of 1024); 0 for none";
 const NETWORKS: &str = "addresses or networks such as 10.0.0.0/8, separated by commas";
 
 /// Variables that begin with `PLUE_` and belong to programs beside the coordinator.
@@ -400,7 +401,7 @@ pub const VARIABLES: &[Variable] = &[
     plain(
         "PLUE_PACK_CACHE_BYTES",
         "2G",
-        BYTES,
+        ROOM,
         "How much room results of pack-objects may take, so that a repeated clone costs little.",
     ),
     plain(
