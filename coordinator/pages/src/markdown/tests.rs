@@ -1,3 +1,5 @@
+//! What a README may do to a page, and what it may not.
+
 use super::*;
 
 fn rendered(text: &str) -> String {

@@ -1,3 +1,5 @@
+//! Repository pages as a whole, rendered from views made here.
+
 use super::*;
 
 fn head() -> Head {
