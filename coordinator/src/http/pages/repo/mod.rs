@@ -90,7 +90,7 @@ pub struct Room {
 /// A room, or the address to which it moved.
 pub enum Entered {
     /// A room.
-    Room(Room),
+    Room(Box<Room>),
     /// The answer that leads there.
     Moved(Response),
 }
@@ -119,7 +119,7 @@ impl Room {
             let hash = Sha256::digest(format!("{} {address}", site.stamp(repository)));
             hash[..16].iter().map(|byte| format!("{byte:02x}")).collect()
         });
-        Ok(Entered::Room(Self { permit, version }))
+        Ok(Entered::Room(Box::new(Self { permit, version })))
     }
 
     /// The repository.
