@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the worker into edge/cloudflare/build: index.js and index_bg.wasm, the same files for
-# plain workerd, `wrangler dev` and `wrangler deploy`. Installs its own tools, pinned, and does
+# plain workerd, `wrangler dev` and `wrangler deploy`, and beside them the assets of the pages. Installs its own tools, pinned, and does
 # nothing where nothing changed. With PLUE_EDGE_FAILPOINTS=1 it builds the worker of the tests,
 # which panics on demand, into edge/cloudflare/build/failpoints.
 #
@@ -60,6 +60,10 @@ mkdir -p "$CARGO_TARGET_DIR"
 if command -v flock >/dev/null; then
     exec 9>"$CARGO_TARGET_DIR/edge-worker.lock"
     flock 9
+fi
+
+if command -v node >/dev/null 2>&1; then
+    node infra/edge/assets.mjs edge/cloudflare/build/assets
 fi
 
 rustc --version >/dev/null 2>&1 || cannot "there is no Rust compiler that runs" "curl --proto '=https' -sSf https://sh.rustup.rs | sh"

@@ -15,7 +15,8 @@ export const SECRETS = [
   "METRICS_API_KEY",
 ];
 
-// `name`, `workers_dev`, `observability` and `build` mean something to Cloudflare or to wrangler only.
+// `name`, `workers_dev`, `observability`, `build` and `assets` mean something to Cloudflare or to
+// wrangler only: in plain workerd the worker gets assets from the coordinator, and keeps them.
 const KNOWN = new Set([
   "name",
   "main",
@@ -23,6 +24,7 @@ const KNOWN = new Set([
   "compatibility_flags",
   "workers_dev",
   "observability",
+  "assets",
   "build",
   "vars",
   "durable_objects",

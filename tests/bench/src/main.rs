@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod clone;
+mod edge;
 mod held;
 mod hidden;
 mod jwt;
@@ -101,6 +102,7 @@ const BENCHES: &[Bench] = &[
     ("hidden", hidden::run),
     ("pages", pages::beside_cgit),
     ("growth", pages::growth::run),
+    ("edge", edge::run),
 ];
 
 fn main() -> ExitCode {

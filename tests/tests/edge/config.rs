@@ -31,6 +31,35 @@ fn quoted_names(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
+fn the_assets_that_are_deployed_are_those_that_pages_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = Command::new("node")
+        .current_dir(root())
+        .arg("infra/edge/assets.mjs")
+        .arg(folder.path())
+        .status()
+        .unwrap();
+    assert!(written.success());
+    let plue = plue_tests::serve::Plue::start().unwrap();
+    let page = plue.client().get("/").unwrap().text();
+    let mut named = 0;
+    for link in page.split("=\"/assets/").skip(1) {
+        let name = link.split('"').next().unwrap();
+        let deployed = std::fs::read(folder.path().join("assets").join(name))
+            .unwrap_or_else(|error| panic!("{name} is named by a page and not deployed: {error}"));
+        let served = plue.client().get(&format!("/assets/{name}")).unwrap();
+        assert_eq!((served.status, served.body == deployed), (200, true), "{name}");
+        assert_eq!(
+            served.header("cache-control"),
+            Some("public, max-age=31536000, immutable")
+        );
+        named += 1;
+    }
+    assert!(named >= 2, "{page}");
+    plue.stop().unwrap();
+}
+
+#[test]
 fn plain_workerd_is_given_what_is_deployed() {
     let origin = Origin::start();
     let edge = start(&origin);

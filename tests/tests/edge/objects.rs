@@ -6,6 +6,7 @@ use plue_contract::credentials::SessionCookie;
 use plue_contract::edge::SessionFacts;
 use plue_contract::{SessionId, Via};
 use plue_tests::edge::Edge;
+use plue_tests::process::resident_bytes;
 
 use crate::origin::{Origin, now_ms};
 use crate::{ada, settings};
@@ -59,6 +60,53 @@ fn kept_objects(edge: &Edge) -> usize {
         .flatten()
         .filter(|file| is_object(&file.file_name().to_string_lossy()))
         .count()
+}
+
+/// How many objects come and go; `PLUE_SOAK_OBJECTS=10000` for the long run.
+fn objects() -> u32 {
+    let told = std::env::var("PLUE_SOAK_OBJECTS").ok();
+    told.map_or(1_600, |told| told.parse().expect("PLUE_SOAK_OBJECTS is a number"))
+}
+
+#[test]
+fn objects_that_came_and_went_leave_memory_flat() {
+    let origin = Origin::start();
+    let edge = settings(&origin)
+        .var("RATE_LIMITS", "api=1000000/60s")
+        .start()
+        .unwrap();
+    let group = edge.process().id();
+    let all = objects();
+    for number in 0..all {
+        let id = SessionId(format!("{number:026}"));
+        let facts = SessionFacts {
+            who: ada(Via::Session(id.clone())),
+            id,
+            created_ms: now_ms(),
+            expires_ms: now_ms() + 3_600_000,
+            replacement: None,
+        };
+        origin.session(&cookie(number), facts);
+    }
+    // An object that nobody asks for ten seconds is evicted.
+    let idle = std::time::Duration::from_secs(15);
+    ask_with_sessions(&edge, 0..all / 4);
+    std::thread::sleep(idle);
+    let after_some = resident_bytes(group);
+    ask_with_sessions(&edge, all / 4..all);
+    std::thread::sleep(idle);
+    let after_all = resident_bytes(group);
+    assert!(kept_objects(&edge) >= all as usize, "they were made");
+    let grown = after_all.saturating_sub(after_some);
+    println!("{all} objects: {after_some} bytes after a quarter, {after_all} after all");
+    // A leak of what one object holds, some tens of kilobytes, would be many times this.
+    let allowed = 24 * 1024 * 1024 + u64::from(all - all / 4) * 2 * 1024;
+    assert!(
+        grown < allowed,
+        "grew by {grown} bytes over {} objects",
+        all - all / 4
+    );
+    edge.stop().unwrap();
 }
 
 #[test]

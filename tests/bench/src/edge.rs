@@ -1,0 +1,249 @@
+//! The worker in real workerd: a page from its cache beside a bare worker that does one Durable
+//! Object call and the same cache match, and what the way through it adds to an answer of the
+//! coordinator.
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use plue_tests::edge::{self, Edge};
+use plue_tests::history::History;
+use plue_tests::http::Client;
+use plue_tests::process::Server;
+use plue_tests::serve::{self, Plue};
+
+use crate::{Row, Verdict, in_turn, per_second};
+
+const CACHED: &str = "a cached public answer through workerd";
+const BARE: &str = "bare worker: 1 object call, 1 cache match";
+const ROUNDS: usize = 5;
+/// How many requests one round of latencies has.
+const REQUESTS: usize = 1_000;
+const RATES: &str = "api=1000000/1s, git=1000000/1s";
+
+pub fn run() -> anyhow::Result<Vec<Row>> {
+    let listen = free()?;
+    let plue = serve::Settings::new()?
+        .env("EDGE_URL", format!("http://{listen}"))
+        .env("PLUE_LIMITS", RATES)
+        .start()?;
+    let edge = edge::Settings::new(plue.http())?
+        .secrets_of(&plue.data())?
+        .var("RATE_LIMITS", RATES)
+        .listen(listen)
+        .start()?;
+    let (home, token) = plue.newcomer("ada")?;
+    let repository = History::of(200).make(&home, "small.git")?;
+    home.git(&repository, &["push", "-q", "--mirror", &plue.url("ada/engine")])?;
+    let public = plue.client().bearer(&token).json(
+        "PATCH",
+        "/api/ada/engine",
+        &serde_json::json!({"isPrivate": false}),
+    )?;
+    ensure!(public.status == 200, "{}", public.text());
+    let mut rows = vec![cached(&edge)?];
+    rows.extend(added(&plue, &edge, &token)?);
+    edge.stop()?;
+    plue.stop()?;
+    Ok(rows)
+}
+
+fn free() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// Requests a second from the cache, under the same load.
+fn cached(edge: &Edge) -> anyhow::Result<Row> {
+    if Command::new("wrk")
+        .arg("-v")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_err()
+    {
+        return Ok(Row::skipped(
+            CACHED,
+            BARE,
+            "wrk is not installed (apt-get install wrk)",
+        ));
+    }
+    let target = "/api/ada/engine/commits?limit=100";
+    let bytes = until_kept(&edge.client(), target)?;
+    let folder = tempfile::tempdir()?;
+    let (_bare, address) = bare(folder.path())?;
+    until_kept_by_peer(&Client::new(&format!("http://{address}"))?, bytes)?;
+    let (peer, ours) = in_turn(
+        ROUNDS,
+        || wrk(&format!("http://{address}/{bytes}")),
+        || wrk(&format!("{}{target}", edge.url())),
+    )?;
+    let verdict = Verdict::AtLeast(ours / peer, 0.8);
+    Ok(Row::new(
+        CACHED,
+        BARE,
+        per_second(peer),
+        per_second(ours),
+        verdict,
+    ))
+}
+
+/// Asks until the answer comes from the cache; its length in bytes.
+fn until_kept(client: &Client, target: &str) -> anyhow::Result<usize> {
+    for _ in 0..100 {
+        let reply = client.get(target)?;
+        ensure!(reply.status == 200, "{}", reply.text());
+        if reply.header("x-cache") == Some("HIT") {
+            return Ok(reply.body.len());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    bail!("{target} is never kept")
+}
+
+fn until_kept_by_peer(client: &Client, bytes: usize) -> anyhow::Result<()> {
+    for _ in 0..100 {
+        let reply = client.get(&format!("/{bytes}"))?;
+        ensure!(
+            reply.status == 200 && reply.body.len() == bytes,
+            "{}",
+            reply.text()
+        );
+        if reply.header("cf-cache-status") == Some("HIT") {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    bail!("the peer never keeps its answer")
+}
+
+/// The bare worker, in the same workerd with the same cache behind it.
+fn bare(folder: &Path) -> anyhow::Result<(Server, SocketAddr)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    std::fs::copy(root.join("tests/bench/workerd/bare.js"), folder.join("bare.js"))?;
+    std::fs::copy(root.join("infra/edge/cache.js"), folder.join("cache.js"))?;
+    let address = free()?;
+    let config = format!(
+        r#"using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "bare", worker = .bare), (name = "cache", worker = .cache)],
+  sockets = [(name = "http", address = "{address}", http = (), service = "bare")],
+);
+const bare :Workerd.Worker = (
+  modules = [(name = "bare.js", esModule = embed "bare.js")],
+  compatibilityDate = "2026-04-01",
+  bindings = [(name = "ONE", durableObjectNamespace = (className = "One"))],
+  durableObjectNamespaces = [(className = "One", uniqueKey = "one")],
+  durableObjectStorage = (inMemory = void),
+  cacheApiOutbound = "cache",
+);
+const cache :Workerd.Worker = (
+  modules = [(name = "cache.js", esModule = embed "cache.js")],
+  compatibilityDate = "2026-04-01",
+);
+"#
+    );
+    std::fs::write(folder.join("config.capnp"), config)?;
+    let mut command = Command::new(root.join("node_modules/.bin/workerd"));
+    command.arg("serve").arg(folder.join("config.capnp"));
+    let server = Server::start("the bare worker", &mut command)?;
+    let began = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        ensure!(
+            began.elapsed() < Duration::from_secs(30),
+            "the bare worker does not listen"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok((server, address))
+}
+
+/// Requests a second by wrk: one thread, sixteen connections, two seconds.
+fn wrk(url: &str) -> anyhow::Result<f64> {
+    let output = Command::new("wrk").args(["-t1", "-c16", "-d2s", url]).output()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(output.status.success() && !said.contains("Non-2xx"), "{said}");
+    let line = said.lines().find(|line| line.starts_with("Requests/sec:"));
+    let figure = line.and_then(|line| line.split_whitespace().nth(1));
+    Ok(figure.with_context(|| said.clone())?.parse()?)
+}
+
+/// What the edge adds to an answer that only the coordinator has.
+fn added(plue: &Plue, edge: &Edge, token: &str) -> anyhow::Result<[Row; 2]> {
+    let ask = |base: &str| latencies(base, "/api/auth/me", token);
+    // Both are warm before anything counts.
+    ask(plue.http())?;
+    ask(edge.url())?;
+    let mut all = [Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        all[0].extend(ask(plue.http())?);
+        all[1].extend(ask(edge.url())?);
+    }
+    for side in &mut all {
+        side.sort_by(f64::total_cmp);
+    }
+    let row = |name: &str, part: f64, bar_ms: f64| {
+        let at = |side: &[f64]| side[(side.len() as f64 * part) as usize];
+        let (direct, through) = (at(&all[0]), at(&all[1]));
+        Row::new(
+            &format!("an API read through the edge, added latency, {name}, ms"),
+            "the coordinator alone",
+            format!("{direct:.2} ms"),
+            format!("{through:.2} ms"),
+            Verdict::AtMost(through - direct, bar_ms),
+        )
+    };
+    Ok([row("p50", 0.5, 2.0), row("p99", 0.99, 10.0)])
+}
+
+/// How long each of some requests took, one after the other on one connection, in milliseconds.
+fn latencies(base: &str, target: &str, token: &str) -> anyhow::Result<Vec<f64>> {
+    let host = base.strip_prefix("http://").context("plain HTTP")?;
+    let mut socket = TcpStream::connect(host)?;
+    socket.set_nodelay(true)?;
+    let mut head = String::new();
+    write!(
+        head,
+        "GET {target} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\n\r\n"
+    )?;
+    let mut buffer = vec![0; 64 * 1024];
+    (0..REQUESTS)
+        .map(|_| {
+            let began = Instant::now();
+            socket.write_all(head.as_bytes())?;
+            let mut answer = Vec::new();
+            loop {
+                let length = socket.read(&mut buffer)?;
+                ensure!(length > 0, "the server hung up");
+                answer.extend_from_slice(&buffer[..length]);
+                if is_whole(&answer) {
+                    break;
+                }
+            }
+            ensure!(
+                answer.starts_with(b"HTTP/1.1 200"),
+                "{}",
+                String::from_utf8_lossy(&answer)
+            );
+            Ok(began.elapsed().as_secs_f64() * 1e3)
+        })
+        .collect()
+}
+
+/// Whether an answer is there to its end.
+fn is_whole(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer).to_ascii_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    match length {
+        Some(length) => body.len() >= length,
+        None => body.ends_with("0\r\n\r\n"),
+    }
+}
