@@ -78,21 +78,21 @@ routes! {
         Get "/{owner}/{repo}/issues/{number:digits}";
     }
     PAGE.built() {
-        Get "/{owner}/{repo}" .cache(Cache::Revalidate);
-        Get "/{owner}/{repo}/tree/{path:rest}" .cache(Cache::Revalidate);
-        Get "/{owner}/{repo}/blob/{path:rest}" .cache(Cache::Revalidate);
-        Get "/{owner}/{repo}/raw/{path:rest}" .cache(Cache::Revalidate);
-        Get "/{owner}/{repo}/blame/{path:rest}" .cache(Cache::Revalidate);
-        Get "/{owner}/{repo}/commits" .cache(Cache::Revalidate);
-        Get "/{owner}/{repo}/commits/{ref:rest}" .cache(Cache::Revalidate);
-        Get "/{owner}/{repo}/commit/{oid}" .cache(Cache::Revalidate);
-        Get "/{owner}/{repo}/compare" .cache(Cache::Revalidate);
-        Get "/{owner}/{repo}/compare/{refs:rest}" .cache(Cache::Revalidate);
-        Get "/{owner}/{repo}/bookmarks" .cache(Cache::Revalidate);
-        Get "/{owner}/{repo}/tags" .cache(Cache::Revalidate);
-        Get "/{owner}/{repo}/contributors" .cache(Cache::Revalidate);
-        Get "/{owner}/{repo}/archive/{file:rest}" .cache(Cache::Revalidate);
-        Get "/{owner}/{repo}/find/{ref:rest}" .cache(Cache::Revalidate);
+        Get "/{owner}/{repo}" .cache(Cache::Ref);
+        Get "/{owner}/{repo}/tree/{path:rest}" .cache(Cache::Ref);
+        Get "/{owner}/{repo}/blob/{path:rest}" .cache(Cache::Ref);
+        Get "/{owner}/{repo}/raw/{path:rest}" .cache(Cache::Ref);
+        Get "/{owner}/{repo}/blame/{path:rest}" .cache(Cache::Ref);
+        Get "/{owner}/{repo}/commits" .cache(Cache::Ref);
+        Get "/{owner}/{repo}/commits/{ref:rest}" .cache(Cache::Ref);
+        Get "/{owner}/{repo}/commit/{oid}" .cache(Cache::Ref);
+        Get "/{owner}/{repo}/compare" .cache(Cache::Ref);
+        Get "/{owner}/{repo}/compare/{refs:rest}" .cache(Cache::Ref);
+        Get "/{owner}/{repo}/bookmarks" .cache(Cache::Ref);
+        Get "/{owner}/{repo}/tags" .cache(Cache::Ref);
+        Get "/{owner}/{repo}/contributors" .cache(Cache::Ref);
+        Get "/{owner}/{repo}/archive/{file:rest}" .cache(Cache::Ref);
+        Get "/{owner}/{repo}/find/{ref:rest}" .cache(Cache::Ref);
     }
     ASSET.built() {
         Get "/assets/{path:rest}" .cache(Cache::Fingerprinted);
@@ -122,10 +122,10 @@ routes! {
         Post "/api/{owner}/{repo}/transfer" .known();
     }
     API.built() {
-        Get "/api/{owner}/{repo}/commits/{oid}" .cache(Cache::Revalidate);
-        Get "/api/{owner}/{repo}/history/{oid}/{path:rest}" .cache(Cache::Revalidate);
-        Get "/api/{owner}/{repo}/blame/{oid}/{path:rest}" .cache(Cache::Revalidate);
-        Get "/api/{owner}/{repo}/languages/{oid}" .cache(Cache::Revalidate);
+        Get "/api/{owner}/{repo}/commits/{oid}" .cache(Cache::Ref);
+        Get "/api/{owner}/{repo}/history/{oid}/{path:rest}" .cache(Cache::Ref);
+        Get "/api/{owner}/{repo}/blame/{oid}/{path:rest}" .cache(Cache::Ref);
+        Get "/api/{owner}/{repo}/languages/{oid}" .cache(Cache::Ref);
     }
     API.built().known() {
         Get "/api/{owner}/{repo}/collaborators";
