@@ -3,6 +3,7 @@
 
 mod cache;
 mod config;
+mod conformance;
 mod forge;
 mod generations;
 mod identity;

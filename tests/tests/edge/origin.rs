@@ -59,6 +59,9 @@ struct Notes {
     sessions: HashMap<String, (SessionCookie, SessionFacts)>,
     tokens: HashMap<String, Who>,
     stamps: HashMap<String, Stamp>,
+    passwords: HashMap<(String, String), Who>,
+    /// Whether questions are answered with an error.
+    is_dumb: bool,
 }
 
 impl Notes {
@@ -151,6 +154,17 @@ impl Origin {
     /// From now on a repository is there for everybody, and stands like this.
     pub fn repository(&self, name: &str, stamp: Stamp) {
         self.notes().stamps.insert(name.to_owned(), stamp);
+    }
+
+    /// From now on a name and a password are somebody's.
+    pub fn password(&self, name: &str, password: &str, who: Who) {
+        let key = (name.to_owned(), password.to_owned());
+        self.notes().passwords.insert(key, who);
+    }
+
+    /// Answers questions with an error from now on, or as before.
+    pub fn fail_questions(&self, fails: bool) {
+        self.notes().is_dumb = fails;
     }
 
     /// From now on a session lives.
@@ -296,6 +310,11 @@ async fn introspect(
         return Ok(refused);
     };
     let mut notes = notes.lock().unwrap();
+    if notes.is_dumb {
+        let mut failed = Response::new(whole(""));
+        *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        return Ok(failed);
+    }
     let found = match &question.ask {
         Ask::Session { cookie } => {
             let known = notes.sessions.get(&cookie.id.0);
@@ -317,8 +336,11 @@ async fn introspect(
             .get(secret)
             .map(|who| Answer::Holder { who: who.clone() }),
         Ask::Credential {
-            credential: Credential::Password { .. },
-        } => None,
+            credential: Credential::Password { name, password },
+        } => notes
+            .passwords
+            .get(&(name.clone(), password.clone()))
+            .map(|who| Answer::Holder { who: who.clone() }),
         Ask::Lease { name } => Some(Answer::Leased {
             stamp: notes.stamps.get(name).copied(),
         }),
