@@ -53,7 +53,8 @@ pub(crate) fn sent(headers: &HeaderMap) -> Sent<'_> {
         .get_all(COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
+        // No cookie's value holds a comma (RFC 6265, 4.1.1); some platforms join two headers by one.
+        .flat_map(|value| value.split([';', ',']))
     {
         let Some((name, value)) = pair.split_once('=') else {
             continue;
@@ -107,6 +108,8 @@ mod tests {
         assert_eq!(read(&[]), "none");
         assert_eq!(read(&["a=b; plue_session=x.y; c=d"]), "x.y");
         assert_eq!(read(&["a=b", "plue_session=x.y"]), "x.y");
+        assert_eq!(read(&["a=b, plue_session=x.y"]), "x.y");
+        assert_eq!(read(&["plue_session=x.y, plue_session=x.z"]), "several");
         assert_eq!(read(&["xplue_session=x.y"]), "none");
         assert_eq!(read(&["plue_session=x.y; plue_session=x.y"]), "x.y");
         assert_eq!(read(&["plue_session=x.y; plue_session=x.z"]), "several");
