@@ -53,7 +53,7 @@ pub fn page(frame: &Frame, viewer: &Viewer, create: &Create) -> String {
     let more = wrong("default_bookmark").is_some() || wrong("object_format").is_some();
     let visibility = if create.private { "private" } else { "public" };
     let body = html! {
-        div.column.stack {
+        div.column.spaced {
             div { h1 { (words::TITLE) } p.muted { (words::ABOUT) } }
             (alert(Wrong::elsewhere(&create.wrong, &FIELDS)))
             form method="post" action="/new" {

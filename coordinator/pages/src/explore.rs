@@ -115,7 +115,7 @@ pub fn search(frame: &Frame, search: &Search) -> String {
                 a href=(href("&type=people")) aria-current=[people.then_some("true")] { (words::PEOPLE) }
             }
         }
-        div.found {
+        div.results {
             @match &search.found {
                 Found::Nothing => (nothing(words::ASK, "")),
                 Found::Repositories(list) => {

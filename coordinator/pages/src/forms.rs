@@ -209,7 +209,7 @@ impl Render for Field<'_> {
             div.field {
                 label for=(name) { (self.label) }
                 @if let Kind::Area { rows, code } = self.kind {
-                    textarea #(name) .code[code] name=(name) rows=(rows) required[self.required] autofocus[focus]
+                    textarea #(name) .mono[code] name=(name) rows=(rows) required[self.required] autofocus[focus]
                         spellcheck=[code.then_some("false")] autocomplete=(self.autocomplete)
                         placeholder=[self.placeholder] maxlength=[self.max_chars]
                         aria-describedby=[described] aria-invalid=[invalid] { "\n" (self.value) }

@@ -111,7 +111,7 @@ fn framed(frame: &Frame, head: &Head, section: Section, body: &Markup) -> String
                     }
                 }
             }
-            div.column.stack { (body) }
+            div.column.spaced { (body) }
         }
     };
     repo::page(frame, head, Behind::Settings, &title, &[], body)

@@ -80,7 +80,7 @@ fn page(frame: &Frame, section: Section, body: &Markup) -> String {
                     }
                 }
             }
-            div.column.stack { (body) }
+            div.column.spaced { (body) }
         }
     };
     layout(

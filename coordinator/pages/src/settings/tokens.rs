@@ -149,10 +149,10 @@ pub fn page(frame: &Frame, viewer: &Viewer, tokens: &Tokens) -> String {
         @if let Some(secret) = &tokens.made {
             div.notice.done role="status" {
                 (icon(Icon::Check))
-                div.stack {
+                div.spaced {
                     p { (words::NEW_TOKEN) }
                     div.copying {
-                        input.code #made value=(secret) readonly aria-label=(words::TOKEN);
+                        input.mono #made value=(secret) readonly aria-label=(words::TOKEN);
                         button.scripted type="button" data-copy="made" { (icon(Icon::Copy)) span data-said { (words::COPY) } }
                     }
                 }
