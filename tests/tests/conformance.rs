@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use plue_gateway::conformance::{Case, Role, cases};
+use plue_gateway::conformance::{Case, Role, cases, sized};
 use plue_gateway::limits::Preset;
 use plue_tests::edge;
 use plue_tests::http::{Client, Reply};
@@ -68,10 +68,14 @@ impl Forge {
             let filled = self
                 .credentials
                 .iter()
-                .fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
+                .fold(sized(text), |text, (name, value)| text.replace(name, value));
             filled.replace("{host}", host)
         };
-        let mut head = format!("{} {} HTTP/1.1\r\n", case.request.method, case.request.target);
+        let mut head = format!(
+            "{} {} HTTP/1.1\r\n",
+            case.request.method,
+            sized(&case.request.target)
+        );
         if !case
             .request
             .headers
