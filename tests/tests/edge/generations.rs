@@ -18,6 +18,7 @@ fn pushes() -> usize {
 }
 
 const REF: &str = "/api/ada/engine/refs/main";
+const PAGE: &str = "/ada/engine/commits";
 const RATES: &str = "api=1000000/1s, relaxed=1000000/1s, git=1000000/1s";
 const COORDINATOR_RATES: &str = "api=1000000/1s,relaxed=1000000/1s,git=1000000/1s";
 
@@ -260,6 +261,12 @@ fn with_the_coordinator_stopped_what_was_seen_is_shown_as_stale_unless_it_was_hi
             assert_eq!(site.read(target).status, 200, "{target}");
         }
     }
+    // A page that is not complete yet is not kept.
+    let began = Instant::now();
+    while site.read(PAGE).header("x-cache") != Some("HIT") {
+        assert!(began.elapsed() < Duration::from_secs(60), "{PAGE} is never kept");
+        std::thread::sleep(Duration::from_millis(100));
+    }
     site.publish("secret", true);
     let Site { plue, edge, .. } = site;
     plue.kill().unwrap();
@@ -280,6 +287,12 @@ fn with_the_coordinator_stopped_what_was_seen_is_shown_as_stale_unless_it_was_hi
             "{target}"
         );
     }
+    let page = read(PAGE);
+    assert_eq!((page.status, page.header("x-cache")), (200, Some("STALE")));
+    assert_eq!(
+        page.text().matches("<p class=\"stale\" role=\"status\">").count(),
+        1
+    );
     for target in ["/api/ada/secret/refs/main", "/api/ada/engine/refs/other"] {
         let refused = read(target);
         assert_eq!(refused.status, 503, "{target}: {}", refused.text());
