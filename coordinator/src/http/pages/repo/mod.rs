@@ -2,7 +2,7 @@
 //!
 //! Each handler enters ([`Room::enter`]: a permit, or the new address of a repository that was
 //! renamed), answers what is kept ([`Room::kept`]), and else looks, writes the page and shows it
-//! ([`Room::show`]). What an anonymous visitor sees of a public repository depends on the
+//! ([`Show::page`]). What an anonymous visitor sees of a public repository depends on the
 //! repository's state and the address alone; so it is kept under both, for every such visitor.
 
 mod changes;
