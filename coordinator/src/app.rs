@@ -220,6 +220,7 @@ fn git_settings(git: &config::Git, watched: bool, world: &World) -> GitSettings 
             ..QueueSettings::default()
         },
         pack_hook: world.program.clone().filter(|_| git.pack_cache_bytes > 0),
+        cache_bytes: git.cache_bytes,
         pack_cache_bytes: git.pack_cache_bytes,
         deadline_ms: millis(git.deadline),
         watched,
@@ -451,7 +452,12 @@ pub async fn serve(
         }
     };
     let admin = admin::serve(admin, site.clone(), until_stopped());
-    let chores = tokio::spawn(chores(site.clone(), door, config.watcher_interval));
+    let chores = tokio::spawn(chores(
+        site.clone(),
+        door,
+        config.cache_interval,
+        config.watcher_interval,
+    ));
 
     ready(&Ready {
         ready: true,
@@ -476,7 +482,12 @@ pub async fn serve(
 }
 
 /// What goes on beside the doors, until it is aborted.
-async fn chores(site: Site, door: Door<Native>, watcher_interval: Option<Duration>) {
+async fn chores(
+    site: Site,
+    door: Door<Native>,
+    cache_interval: Duration,
+    watcher_interval: Option<Duration>,
+) {
     let mut id = [0; 16];
     (site.chance)(&mut id);
     let worker: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -491,5 +502,11 @@ async fn chores(site: Site, door: Door<Native>, watcher_interval: Option<Duratio
             door.host().sweep();
         }
     };
-    tokio::join!(jobs::run(&site, &worker), watcher, jobs::count(&site), sweeping);
+    tokio::join!(
+        jobs::run(&site, &worker),
+        jobs::evict(&site, cache_interval),
+        watcher,
+        jobs::count(&site),
+        sweeping
+    );
 }

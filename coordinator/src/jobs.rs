@@ -2,7 +2,7 @@
 //! rather than recorded. Which jobs there are and what each does is the forge's.
 
 use crate::http::site::Site;
-use plue_forge::{health, jobs, sessions, watcher};
+use plue_forge::{cache, health, jobs, sessions, watcher};
 use std::future::Future;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
@@ -43,6 +43,18 @@ pub async fn watch(site: &Site, every: Duration) {
                 }
             }
             Err(error) => tracing::warn!(%error, "the watcher could not look"),
+        }
+    })
+    .await;
+}
+
+/// Holds the cached repositories to their budget.
+pub async fn evict(site: &Site, every: Duration) {
+    repeat(every, || async {
+        match cache::keep_within_budget(&site.forge).await {
+            Ok(kept) if kept.evicted > 0 => tracing::info!(?kept, "cached repositories were evicted"),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "the cached repositories could not be measured"),
         }
     })
     .await;

@@ -124,6 +124,31 @@ fn describe() {
     gauge!("plue_ssh_connections", "Open SSH connections.");
     counter!("plue_jobs_total", "Jobs that ran, by kind and result.");
     gauge!("plue_jobs_waiting", "Jobs that are asked for and not done.");
+    gauge!(
+        "plue_cache_bytes",
+        "What removing all cached repositories would free; what the store of packs shares is not in it."
+    );
+    gauge!("plue_cache_copies", "Cached repositories.");
+    counter!(
+        "plue_cache_total",
+        "Times that a cached repository was asked for, by whether it was fresh or had to be caught up."
+    );
+    counter!(
+        "plue_cache_evictions_total",
+        "Cached repositories taken away, by why: budget, must (gone or purged), damaged, foreign."
+    );
+    counter!(
+        "plue_cache_packs_fetched_total",
+        "Packs brought into the cache from the store of packs."
+    );
+    counter!(
+        "plue_packs_rolled_up_total",
+        "Packs that a larger one has replaced."
+    );
+    counter!(
+        "plue_pushes_crowded_total",
+        "Times that a push waited for packs to be rolled up."
+    );
     counter!(
         "plue_git_operations_total",
         "Git operations, by service, door and result."

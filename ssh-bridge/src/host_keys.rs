@@ -152,6 +152,12 @@ fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .and_then(|()| file.sync_all())
         .and_then(|()| std::fs::hard_link(&draft, path));
     std::fs::remove_file(&draft)?;
+    // The name as well, and that of a folder which is new: a host keeps its key when the power goes.
+    for folder in path.ancestors().skip(1).take(2) {
+        if !folder.as_os_str().is_empty() {
+            std::fs::File::open(folder)?.sync_all()?;
+        }
+    }
     kept
 }
 

@@ -1,6 +1,7 @@
 //! The time within one long piece of work: the moment at which it began, as the door said, and
 //! how long it has taken since.
 
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// A clock that somebody set.
@@ -17,6 +18,11 @@ impl Clock {
             set_to_ms: now_ms,
             at: Instant::now(),
         }
+    }
+
+    /// How much is left of so many milliseconds since it was set.
+    pub(crate) fn left(&self, of_ms: u64) -> Duration {
+        Duration::from_millis(of_ms).saturating_sub(self.at.elapsed())
     }
 
     /// What it shows now, in milliseconds since 1970.

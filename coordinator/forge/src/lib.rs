@@ -7,7 +7,7 @@
 pub mod access;
 pub mod accounts;
 pub mod browse;
-mod cache;
+pub mod cache;
 mod clock;
 pub mod collaborators;
 pub mod edge;

@@ -1,4 +1,7 @@
 //! What keeps a repository quick to serve after many pushes: few packs.
+//!
+//! Packs are rolled up a while after a push, or at once where there are many. A push that would
+//! make them too many waits until they are fewer: that holds however fast pushes come in.
 
 use crate::clock::Clock;
 use crate::pushes::upload::{abandon, total_bytes, upload};
@@ -11,13 +14,31 @@ use plue_git::quarantine::Quarantine;
 use plue_store::packs::{self as pack_rows, PackRow};
 use plue_store::repositories as rows;
 
+/// The most live packs of a repository.
+pub(crate) const MOST_PACKS: i64 = 50;
+/// From this many on they are rolled up without delay.
+pub(crate) const MANY_PACKS: i64 = 20;
+
 /// Rolls small packs up into larger ones. A repository that is gone meanwhile needs nothing.
 pub(crate) async fn maintain(forge: &Forge, id: RepoId, now_ms: i64) -> Result<(), Error> {
     let clock = Clock::set(now_ms);
-    match find(forge, id).await? {
-        Some(repository) => roll_packs_up(forge, &repository, &clock).await.map(drop),
-        None => Ok(()),
+    let Some(repository) = find(forge, id).await? else {
+        return Ok(());
+    };
+    let _alone = forge.caches().rolling_up(id).await;
+    roll_packs_up(forge, &repository, &clock).await.map(drop)
+}
+
+/// Rolls packs up in a repository that has as many as it may, for a push that waits.
+pub(crate) async fn make_room(forge: &Forge, id: RepoId, clock: &Clock) -> Result<(), Error> {
+    let _alone = forge.caches().rolling_up(id).await;
+    // Of several pushes that wait, the first has made room for all.
+    let live = pack_rows::count(&mut forge.store().read().await?, id, "live").await?;
+    if live < MOST_PACKS {
+        return Ok(());
     }
+    let repository = find(forge, id).await?.ok_or(Error::NotFound)?;
+    roll_packs_up(forge, &repository, clock).await.map(drop)
 }
 
 /// A repository by its number, unless it is deleted.

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 pub struct GitSettings {
     /// The folder of the local repository caches; made when it is not there.
     pub cache_dir: PathBuf,
+    /// How much room the caches may take, in bytes, as far as removing them would free it.
+    pub cache_bytes: u64,
     /// What one push may bring.
     pub limits: PushLimits,
     /// How much git work runs at once.
@@ -37,6 +39,7 @@ impl GitSettings {
     pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
         Self {
             cache_dir: cache_dir.into(),
+            cache_bytes: 20 * 1024 * 1024 * 1024,
             limits: PushLimits::default(),
             queues: QueueSettings::default(),
             pack_hook: None,

@@ -61,9 +61,9 @@ pub(crate) async fn settle(
     repository: &Repository,
     now_ms: i64,
 ) -> Result<Vec<Report>, Error> {
-    let pinned = cache::open(forge, repository).await?;
+    let (pinned, packed) = cache::open_with_refs(forge, repository).await?;
     let bare = pinned.bare().clone();
-    let (loose, packed) = blocking(move || Ok((bare.loose_refs()?, bare.read_refs()?.1))).await?;
+    let loose = blocking(move || bare.loose_refs()).await?;
     if loose.is_empty() {
         return Ok(Vec::new());
     }

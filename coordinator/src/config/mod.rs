@@ -54,6 +54,8 @@ pub struct Config {
     pub edge_url: Option<String>,
     /// The folder of bare repositories to adopt.
     pub repos_dir: Option<PathBuf>,
+    /// How often the cached repositories are measured.
+    pub cache_interval: Duration,
     /// How often the watcher looks; none when it is off.
     pub watcher_interval: Option<Duration>,
     /// What is logged, and how.
@@ -130,6 +132,8 @@ impl std::fmt::Debug for Secret {
 pub struct Git {
     /// Where bare repositories are cached.
     pub cache_dir: PathBuf,
+    /// How much room they may take, in bytes.
+    pub cache_bytes: u64,
     /// The largest pack of a push, in bytes.
     pub max_pack_bytes: u64,
     /// The largest object of a push, in bytes.
@@ -452,6 +456,7 @@ impl Reader<'_> {
             ssh: self.ssh(),
             edge_url: self.optional("EDGE_URL", read_address),
             repos_dir: self.optional("PLUE_REPOS_DIR", |text| Some(PathBuf::from(text))),
+            cache_interval: self.seconds("PLUE_CACHE_INTERVAL"),
             watcher_interval: {
                 let interval = self.seconds("PLUE_WATCHER_INTERVAL");
                 self.flag("WATCHER_ENABLED").then_some(interval)
@@ -541,6 +546,7 @@ impl Reader<'_> {
             writes_per_account: self.number("PLUE_GIT_WRITES_PER_ACCOUNT"),
             wait: self.seconds("PLUE_GIT_WAIT"),
             deadline: self.seconds("PLUE_GIT_DEADLINE"),
+            cache_bytes: self.bytes("PLUE_CACHE_BYTES"),
             pack_cache_bytes: self.room("PLUE_PACK_CACHE_BYTES"),
         }
     }

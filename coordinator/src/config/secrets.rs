@@ -100,7 +100,8 @@ fn read_or_make(path: &Path, fill: fn(&mut [u8])) -> io::Result<String> {
     }
 }
 
-/// Writes a file that only its owner can read, whole or not at all.
+/// Writes a file that only its owner can read, whole or not at all, so that it outlives a loss of
+/// power.
 pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
@@ -116,7 +117,14 @@ pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
         .open(&new)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&new, path)
+    fs::rename(&new, path)?;
+    // The name as well, and that of a folder which is new.
+    for folder in path.ancestors().skip(1).take(2) {
+        if !folder.as_os_str().is_empty() {
+            fs::File::open(folder)?.sync_all()?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

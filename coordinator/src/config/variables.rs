@@ -321,6 +321,18 @@ pub const VARIABLES: &[Variable] = &[
         "Where bare repositories are cached; none is in the data folder. Keep it on the file system of the packs.",
     ),
     plain(
+        "PLUE_CACHE_BYTES",
+        "20G",
+        BYTES,
+        "How much room cached repositories may take; those unused for the longest time go. Files that the store of packs shares by hard link do not count, since removing them frees nothing.",
+    ),
+    plain(
+        "PLUE_CACHE_INTERVAL",
+        "30",
+        SECONDS,
+        "How often cached repositories are measured.",
+    ),
+    plain(
         "WATCHER_ENABLED",
         "true",
         FLAG,

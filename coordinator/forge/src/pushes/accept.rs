@@ -1,14 +1,14 @@
 //! Steps 5 to 8 of a push, and the wait of step 9: what it brings is checked, stored, committed and
 //! shown, and no edge shows what was before.
 
-use super::land::{Landed, Landing, land};
+use super::land::{LandError, Landed, Landing, land};
 use super::upload::{abandon, total_bytes, upload};
-use super::{Accepted, Ground, Proposal, Soil};
+use super::{Accepted, Ground, Proposal, Soil, took_too_long};
 use crate::clock::Clock;
 use crate::edge::{self, Change};
 use crate::failpoints::hit;
 use crate::repositories::Repository;
-use crate::{Error, Forge, cache};
+use crate::{Error, Forge, cache, maintenance};
 use plue_contract::{Caller, PushId};
 use plue_git::cache::PackFiles;
 use plue_git::connectivity::{self, ConnectivityError, ObjectKind, Tip};
@@ -16,7 +16,9 @@ use plue_git::oid::Oid;
 use plue_git::quarantine::Quarantine;
 use plue_git::wire::receive::RefUpdate;
 use std::collections::HashMap;
-use std::time::Duration;
+
+/// How often a push waits for a roll-up of packs before its pusher reads that the server is busy.
+const ROLL_UPS: usize = 5;
 
 /// Accepts the ref updates of one push, or says of each why not.
 ///
@@ -31,15 +33,10 @@ pub(crate) async fn accept(
     proposal: &Proposal,
     clock: &Clock,
 ) -> Result<Accepted, Error> {
-    let deadline = Duration::from_millis(forge.settings().deadline_ms);
-    let tips = tokio::time::timeout(deadline, connected(forge, ground, quarantine, proposal))
+    let left = clock.left(forge.settings().deadline_ms);
+    let tips = tokio::time::timeout(left, connected(forge, ground, quarantine, proposal))
         .await
-        .map_err(|_| {
-            Error::Refused(format!(
-                "checking the push took longer than {} s",
-                deadline.as_secs()
-            ))
-        })??;
+        .map_err(|_| took_too_long(forge))??;
     hit("push-5-connected")?;
     let refused: Vec<_> = proposal
         .updates
@@ -66,7 +63,7 @@ pub(crate) async fn accept(
         peeled: &peeled,
         pack: pack.as_ref().map(|(id, files)| (id.clone(), total_bytes(files))),
     };
-    let landed = land(forge, &landing, clock).await;
+    let landed = land_with_room(forge, &landing, clock).await;
     let given_up = match &landed {
         Ok(landed) => !landed.changed,
         Err(error) => !error.is_outcome_unknown(),
@@ -94,6 +91,25 @@ pub(crate) async fn accept(
         created: created.then_some(repository),
         refs: outcomes,
     })
+}
+
+/// Lands a push; where the repository has as many packs as it may, after they were rolled up.
+async fn land_with_room(forge: &Forge, landing: &Landing<'_>, clock: &Clock) -> Result<Landed, Error> {
+    for _ in 0..ROLL_UPS {
+        match land(forge, landing, clock).await {
+            Ok(landed) => return Ok(landed),
+            Err(LandError::Nothing(landed)) => return Ok(*landed),
+            Err(LandError::Forge(error)) => return Err(error),
+            Err(LandError::Crowded) => {
+                metrics::counter!("plue_pushes_crowded_total").increment(1);
+                let left = clock.left(forge.settings().deadline_ms);
+                tokio::time::timeout(left, maintenance::make_room(forge, landing.id, clock))
+                    .await
+                    .map_err(|_| took_too_long(forge))??;
+            }
+        }
+    }
+    Err(Error::Busy { retry_after_s: 5 })
 }
 
 /// Looks at the new objects of the refs, and whether everything that they lead to is there.

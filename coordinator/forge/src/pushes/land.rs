@@ -10,7 +10,7 @@ use crate::failpoints::hit;
 use crate::jobs::{self, Job, NewJob};
 use crate::repositories::{self, Repository};
 use crate::settings::PushLimits;
-use crate::{Error, Forge};
+use crate::{Error, Forge, maintenance};
 use plue_contract::{Caller, PackId, PushId, RepoId, Who};
 use plue_git::oid::Oid;
 use plue_git::refname::RefName;
@@ -54,9 +54,13 @@ pub(super) struct Landed {
     pub(super) changed: bool,
 }
 
-enum LandError {
+/// Why the transaction did not do what was asked.
+pub(super) enum LandError {
     /// Nothing would change: the transaction is undone, and this is what became of the refs.
     Nothing(Box<Landed>),
+    /// The repository has as many packs as it may: they are to be rolled up first.
+    Crowded,
+    /// Anything else.
     Forge(Error),
 }
 
@@ -70,14 +74,14 @@ impl TxError for LandError {
     fn as_store(&self) -> Option<&StoreError> {
         match self {
             Self::Forge(error) => error.as_store(),
-            Self::Nothing(_) => None,
+            Self::Nothing(_) | Self::Crowded => None,
         }
     }
 }
 
 /// Runs the transaction. Where the connection is lost during COMMIT, the push is looked up by its
 /// id; where even that fails, so does this.
-pub(super) async fn land(forge: &Forge, landing: &Landing<'_>, clock: &Clock) -> Result<Landed, Error> {
+pub(super) async fn land(forge: &Forge, landing: &Landing<'_>, clock: &Clock) -> Result<Landed, LandError> {
     let now_ms = clock.now_ms();
     let limits = &forge.settings().limits;
     let nearly = Mutex::new(None);
@@ -99,11 +103,11 @@ pub(super) async fn land(forge: &Forge, landing: &Landing<'_>, clock: &Clock) ->
             let landed = nearly.into_inner().unwrap_or_else(PoisonError::into_inner);
             match (find_out(forge, landing).await, landed) {
                 (Some(true), Some(landed)) => Ok(landed),
-                (Some(false), _) => Err(Error::Busy { retry_after_s: 5 }),
-                _ => Err(unknown),
+                (Some(false), _) => Err(Error::Busy { retry_after_s: 5 }.into()),
+                _ => Err(unknown.into()),
             }
         }
-        Err(LandError::Forge(error)) => Err(error),
+        Err(error) => Err(error),
     }
 }
 
@@ -165,13 +169,18 @@ impl Landing<'_> {
         check_quotas(&repository, refs_added, bytes_added, limits)?;
         self.write_refs(tx, &plan).await?;
         hit("push-7-refs")?;
-        if let Some((pack, _)) = &self.pack
-            && !pack_rows::set_live(tx, pack).await?
-        {
-            return Err(Error::Refused(
-                "This push took too long, and its upload was given up; please push again.".to_owned(),
-            )
-            .into());
+        let mut packs = 0;
+        if let Some((pack, _)) = &self.pack {
+            if !pack_rows::set_live(tx, pack).await? {
+                return Err(Error::Refused(
+                    "This push took too long, and its upload was given up; please push again.".to_owned(),
+                )
+                .into());
+            }
+            packs = pack_rows::count(tx, self.id, "live").await?;
+            if packs > maintenance::MOST_PACKS {
+                return Err(LandError::Crowded);
+            }
         }
         hit("push-7-live")?;
         let pushed = PushedRow {
@@ -183,7 +192,11 @@ impl Landing<'_> {
         if !rows::pushed(tx, self.id, pushed, now_ms).await? {
             return Err(Error::Internal("the generation moved under the lock".to_owned()).into());
         }
-        self.note(tx, &repository, &plan, now_ms).await?;
+        let maintain_at_ms = match packs >= maintenance::MANY_PACKS {
+            true => now_ms,
+            false => now_ms + jobs::MAINTAIN_AFTER_MS,
+        };
+        self.note(tx, &repository, &plan, maintain_at_ms, now_ms).await?;
         hit("push-7-jobs")?;
         Ok(Landed {
             repository,
@@ -346,6 +359,7 @@ impl Landing<'_> {
         tx: &mut Tx<'_>,
         repository: &Repository,
         plan: &Plan<'_>,
+        maintain_at_ms: i64,
         now_ms: i64,
     ) -> Result<(), LandError> {
         let options = serde_json::to_string(&self.proposal.options)
@@ -377,8 +391,7 @@ impl Landing<'_> {
         push_rows::insert_updates(tx, &self.push, &updates).await?;
         let repository = self.id;
         let (prepare, maintain) = (Job::Prepare { repository }, Job::Maintain { repository });
-        for (job, after_ms) in [(prepare, 0), (maintain, jobs::MAINTAIN_AFTER_MS)] {
-            let run_after_ms = now_ms + after_ms;
+        for (job, run_after_ms) in [(prepare, now_ms), (maintain, maintain_at_ms)] {
             let new = NewJob { job, run_after_ms };
             jobs::enqueue_in(tx, new, &self.caller.request_id, now_ms).await?;
         }

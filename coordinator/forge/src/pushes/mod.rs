@@ -53,6 +53,15 @@ pub(crate) struct Accepted {
     pub(crate) refs: Vec<RefOutcome>,
 }
 
+/// The words for a push that was not done when its time was over. Nothing of it stands.
+pub(crate) fn took_too_long(forge: &Forge) -> Error {
+    let seconds = forge.settings().deadline_ms / 1000;
+    Error::Refused(format!(
+        "the push took longer than the {seconds} s that one may take, and nothing was changed; push in \
+         several steps"
+    ))
+}
+
 /// The repository that a proposal is about, and the state of it that the proposal was checked
 /// against.
 pub(crate) struct Ground {

@@ -2,9 +2,9 @@
 //! second program; what the pusher reads is written here.
 
 use super::accept::accept;
-use super::{Accepted, Ground, Proposal};
+use super::{Accepted, Ground, Proposal, took_too_long};
 use crate::access::repositories::PushTarget;
-use crate::cache::{Pinned, blocking};
+use crate::cache::Pinned;
 use crate::clock::Clock;
 use crate::failpoints::hit;
 use crate::repositories::{DEFAULT_BOOKMARK, Making};
@@ -38,8 +38,8 @@ pub(crate) struct Receive<'a> {
     pub(crate) forge: &'a Forge,
     pub(crate) caller: &'a Caller,
     pub(crate) target: &'a PushTarget,
-    /// The copy of a repository that is there; none where the push is to make it.
-    pub(crate) pinned: Option<Pinned>,
+    /// The copy of a repository that is there, and its refs; none where the push is to make it.
+    pub(crate) standing: Option<(Pinned, Vec<PackedRef>)>,
     pub(crate) protocol: &'a Protocol,
     pub(crate) clock: Clock,
 }
@@ -63,7 +63,7 @@ impl Receive<'_> {
         W: AsyncWrite + Unpin + Send,
     {
         hit("push-2-pinned")?;
-        let refs = self.refs().await?;
+        let refs = self.standing.as_ref().map_or(&[][..], |(_, refs)| refs);
         let format = self.format();
         if parts.advertise {
             let refs: Vec<(RefName, Oid)> = refs.iter().map(|each| (each.name.clone(), each.oid)).collect();
@@ -85,10 +85,11 @@ impl Receive<'_> {
         };
         let mut source = input;
         let read = receive::read_request(&mut source, format, &limits);
-        let Ok(read) = tokio::time::timeout(COMMANDS_TIME, read).await else {
+        let left = COMMANDS_TIME.min(self.time_left());
+        let Ok(read) = tokio::time::timeout(left, read).await else {
             return Err(Error::Refused(format!(
                 "nothing was pushed within {} s",
-                COMMANDS_TIME.as_secs()
+                left.as_secs()
             )));
         };
         let (request, mut input) = match read {
@@ -108,10 +109,7 @@ impl Receive<'_> {
         hit("push-3-read")?;
         let mut reply = Reply::for_request(output, &request);
         let mut whole = false;
-        let tips = refs.into_iter().map(|each| each.oid).collect();
-        let outcome = self
-            .take(&request, tips, &mut input, &mut reply, &mut whole)
-            .await;
+        let outcome = self.take(&request, &mut input, &mut reply, &mut whole).await;
         let report = match &outcome {
             Ok(accepted) => self.told(accepted, &request, &mut reply).await?,
             Err(error) => refused(error, &request),
@@ -129,6 +127,10 @@ impl Receive<'_> {
         }
     }
 
+    fn time_left(&self) -> Duration {
+        self.clock.left(self.forge.settings().deadline_ms)
+    }
+
     fn format(&self) -> ObjectFormat {
         match self.target {
             PushTarget::Existing(repository) => repository.object_format,
@@ -136,21 +138,10 @@ impl Receive<'_> {
         }
     }
 
-    /// The refs of the pinned state.
-    async fn refs(&self) -> Result<Vec<PackedRef>, Error> {
-        let Some(pinned) = &self.pinned else {
-            return Ok(Vec::new());
-        };
-        let bare = pinned.bare().clone();
-        let (_, refs) = blocking(move || bare.read_refs()).await?;
-        Ok(refs)
-    }
-
     /// Steps 4 to 8. `whole` turns true when the client has nothing more to send.
     async fn take<R, W>(
         &mut self,
         request: &ReceiveRequest,
-        tips: Vec<Oid>,
         input: &mut R,
         reply: &mut Reply<W>,
         whole: &mut bool,
@@ -160,13 +151,14 @@ impl Receive<'_> {
         W: AsyncWrite + Unpin + Send,
     {
         *whole = !request.expects_pack;
-        let ground = self.ground(tips).await?;
+        let ground = self.ground().await?;
         let slot = self.forge.local_git().pushes.enter(self.caller).await?;
         let mut quarantine = ground.quarantine(self.forge).await?;
         if request.expects_pack {
             let limits = self.quarantine_limits();
             let received = quarantine.receive(self.forge.git(), input, &limits, reply).await;
             received.map_err(|error| match error {
+                QuarantineError::Deadline { .. } => took_too_long(self.forge),
                 QuarantineError::Refused(words) if !request.shallow.is_empty() => Error::Refused(format!(
                     "{words}; your clone is shallow: run `git fetch --unshallow`, then push again"
                 )),
@@ -210,9 +202,10 @@ impl Receive<'_> {
         }
     }
 
-    async fn ground(&mut self, tips: Vec<Oid>) -> Result<Ground, Error> {
-        match (self.target, self.pinned.take()) {
-            (PushTarget::Existing(repository), Some(pinned)) => {
+    async fn ground(&mut self) -> Result<Ground, Error> {
+        match (self.target, self.standing.take()) {
+            (PushTarget::Existing(repository), Some((pinned, refs))) => {
+                let tips = refs.into_iter().map(|each| each.oid).collect();
                 Ok(Ground::existing(repository.clone(), pinned, tips))
             }
             (PushTarget::Existing(_), None) => Err(Error::Internal("a push without a copy".to_owned())),
@@ -236,7 +229,7 @@ impl Receive<'_> {
         QuarantineLimits {
             pack_bytes: settings.limits.pack_bytes,
             object_bytes: settings.limits.object_bytes,
-            deadline: Duration::from_millis(settings.deadline_ms),
+            deadline: self.time_left(),
             ..QuarantineLimits::default()
         }
     }

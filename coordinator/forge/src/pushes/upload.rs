@@ -1,5 +1,6 @@
 //! Step 6 of a push, and the same for packs that maintenance makes: a pack goes into the blob store.
 
+use super::took_too_long;
 use crate::clock::Clock;
 use crate::failpoints::hit;
 use crate::{Error, Forge};
@@ -55,7 +56,12 @@ pub(crate) async fn upload(
     for (part, file) in parts {
         let Some(file) = file else { continue };
         let key = BlobKey::pack(id, &pack, &checksum, part)?;
-        if let Err(error) = forge.blobs().put_file(&key, file).await {
+        let left = clock.left(forge.settings().deadline_ms);
+        // What is left in mid-way may yet arrive: the row stays, until the sweeper finds both.
+        let stored = tokio::time::timeout(left, forge.blobs().put_file(&key, file))
+            .await
+            .map_err(|_| took_too_long(forge))?;
+        if let Err(error) = stored {
             abandon(forge, &pack).await;
             return Err(error.into());
         }

@@ -13,6 +13,7 @@ use crate::pushes::receive::{Parts, Receive};
 use crate::transport::queue::Slot;
 use crate::{Error, Forge};
 use plue_contract::{Caller, Problem, RepoPath};
+use plue_git::cache::PackedRef;
 use plue_git::upload::{self, PackCacheSettings, UploadError, UploadSettings};
 use plue_git::wire::command::{self, GitCommand};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +23,9 @@ use tokio_util::io::{InspectReader, InspectWriter};
 
 pub use plue_git::wire::Protocol;
 pub use plue_git::wire::command::Service;
+
+/// How long a push may take beyond its deadline to come to an end and to say so.
+const LAST_WORDS: Duration = Duration::from_secs(120);
 
 /// Which part of git's conversation a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,8 +104,8 @@ enum Stage {
         _slot: Slot,
     },
     Push {
-        target: PushTarget,
-        pinned: Option<Pinned>,
+        target: Box<PushTarget>,
+        standing: Option<(Pinned, Vec<PackedRef>)>,
     },
 }
 
@@ -127,12 +131,12 @@ pub async fn open(
         }
         Service::ReceivePack => {
             let permit = access::push(forge, &caller, &request.path, now_ms).await?;
-            let target = permit.on().clone();
-            let pinned = match &target {
-                PushTarget::Existing(repository) => Some(cache::open(forge, repository).await?),
+            let target = Box::new(permit.on().clone());
+            let standing = match &*target {
+                PushTarget::Existing(repository) => Some(cache::open_with_refs(forge, repository).await?),
                 PushTarget::New { .. } => None,
             };
-            Stage::Push { target, pinned }
+            Stage::Push { target, standing }
         }
     };
     Ok(Exchange {
@@ -210,12 +214,12 @@ impl Exchange {
                 };
                 served.map(|_| true).map_err(Error::from)
             }
-            Stage::Push { target, pinned } => {
+            Stage::Push { target, standing } => {
                 let receive = Receive {
                     forge: &forge,
                     caller: &caller,
                     target: &target,
-                    pinned,
+                    standing,
                     protocol: &request.protocol,
                     clock,
                 };
@@ -224,10 +228,16 @@ impl Exchange {
                     smart_http: request.mode == Mode::Advertise,
                     push: request.mode != Mode::Advertise,
                 };
-                let deadline = Duration::from_millis(forge.settings().deadline_ms);
+                // Each step of a push keeps the deadline and says so in its report; this is for a
+                // client that does not read it, and for what is worse.
+                let deadline = Duration::from_millis(forge.settings().deadline_ms) + LAST_WORDS;
                 tokio::time::timeout(deadline, receive.run(parts, input, output))
                     .await
-                    .map_err(|_| Error::Refused(format!("this took longer than {} s", deadline.as_secs())))?
+                    .map_err(|_| {
+                        Error::Refused(
+                            "the push did not come to its end; fetch to see whether it was done".to_owned(),
+                        )
+                    })?
             }
         }
     }

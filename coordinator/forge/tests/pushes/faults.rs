@@ -7,7 +7,7 @@ use plue_forge::access::accounts::administer;
 use plue_forge::access::repositories as access;
 use plue_forge::collaborators;
 use plue_forge::repositories::{self, RepositoryChange, Role};
-use plue_forge::{Error, import};
+use plue_forge::{Error, import, watcher};
 use plue_store::query_built;
 
 /// Everything that the verbs may change, as text.
@@ -64,7 +64,7 @@ async fn each_statement(house: &House, name: &str, verb: impl AsyncFn() -> Resul
 #[tokio::test(flavor = "multi_thread")]
 async fn every_verb_happens_or_does_not() {
     in_both_houses(
-        |_| {},
+        |settings| settings.watched = true,
         async |house| {
             let ada = house.account("ada").await;
             house.account("bob").await;
@@ -149,6 +149,57 @@ async fn every_verb_happens_or_does_not() {
                 repositories::restore(forge, admin, id, NOW_MS).await.map(drop)
             })
             .await;
+            let root = house.home.at("repos");
+            std::fs::create_dir_all(root.join("ada")).unwrap();
+            house.git(
+                &root,
+                &["clone", "-q", "--bare", work.to_str().unwrap(), "ada/adopted.git"],
+            );
+            each_statement(&house, "adopt", async || {
+                let admin = administer(forge, &system, NOW_MS).await?;
+                let adopted = import::adopt(forge, admin, &root, NOW_MS).await?;
+                let [only] = &adopted[..] else {
+                    panic!("{adopted:?}");
+                };
+                match &only.outcome {
+                    import::Outcome::Created => Ok(()),
+                    other => Err(Error::Internal(format!("{other:?}"))),
+                }
+            })
+            .await;
+            // A commit and a branch that somebody made in the copy itself.
+            let door = house.door(&ada).await;
+            house.clone_of(&format!("{door}/ada/adopted"), "adopted.git");
+            let id = house.seen(&ada, "ada/adopted").await.unwrap().id;
+            let copy = house.cache(id);
+            let outside = house.git(
+                &copy,
+                &[
+                    "-c",
+                    "user.name=Out",
+                    "-c",
+                    "user.email=out@example.org",
+                    "commit-tree",
+                    "-p",
+                    "main",
+                    "-m",
+                    "Outside",
+                    "main^{tree}",
+                ],
+            );
+            house.git(&copy, &["update-ref", "refs/heads/outside", &outside]);
+            each_statement(&house, "watch", async || {
+                let reports = watcher::scan(forge, NOW_MS).await?;
+                match &reports[..] {
+                    [report] if report.removed.is_none() && report.oid.to_string() == outside => Ok(()),
+                    other => panic!("{other:?}"),
+                }
+            })
+            .await;
+            assert!(
+                watcher::scan(forge, NOW_MS).await.unwrap().is_empty(),
+                "what was taken in is not taken in again"
+            );
             house.assert_tidy();
         },
     )

@@ -30,14 +30,9 @@ pub struct House {
 }
 
 /// Runs a test on each engine with packs in a directory, and then on SQLite with packs in S3.
-pub async fn in_every_house(mut test: impl AsyncFnMut(House)) {
-    plue_store::testing::on_both_engines(async |store| {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
-        let blobs = Blobs::directory(&folder.path().join("blobs")).await.unwrap();
-        test(House::build(store, blobs, folder, |_| {}).await).await;
-    })
-    .await;
-    in_s3_house(test).await;
+pub async fn in_every_house(settings: impl Fn(&mut GitSettings), mut test: impl AsyncFnMut(House)) {
+    in_both_houses(&settings, &mut test).await;
+    in_s3_house(&settings, test).await;
 }
 
 /// Runs a test on each engine with packs in a directory.
@@ -50,7 +45,7 @@ pub async fn in_both_houses(settings: impl Fn(&mut GitSettings), mut test: impl 
     .await;
 }
 
-async fn in_s3_house(mut test: impl AsyncFnMut(House)) {
+async fn in_s3_house(settings: impl Fn(&mut GitSettings), mut test: impl AsyncFnMut(House)) {
     let server = S3Server::start().await.unwrap();
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let url = format!("sqlite:{}", folder.path().join("plue.db").display());
@@ -70,7 +65,7 @@ async fn in_s3_house(mut test: impl AsyncFnMut(House)) {
     })
     .unwrap();
     eprintln!("on SQLite and S3");
-    test(House::build(store.clone(), blobs, folder, |_| {}).await).await;
+    test(House::build(store.clone(), blobs, folder, settings).await).await;
     store.close().await;
 }
 

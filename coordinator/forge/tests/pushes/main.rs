@@ -3,8 +3,11 @@
 #![recursion_limit = "256"]
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod again;
 mod crash;
+mod crowd;
 mod edge;
+mod evict;
 mod faults;
 mod house;
 mod push;

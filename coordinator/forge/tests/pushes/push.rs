@@ -19,33 +19,36 @@ pub async fn rows(house: &House, id: RepoId) -> (usize, i64, i64, i64, usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_can_be_cloned_from_another_node() {
-    in_every_house(async |house| {
-        let ada = house.account("ada").await;
-        let engine = house.repository(&ada, "engine", true).await;
-        let address = format!("{}/ada/engine.git", house.door(&ada).await);
-        let work = house.home.small_repository("work").unwrap();
-        house.git(&work, &["tag", "-a", "-m", "First", "v1"]);
-        house.git(&work, &["push", "-q", &address, "main", "v1"]);
-        house
-            .home
-            .commit(&work, "src/lib.rs", "fn main() {}\n", "Add")
-            .unwrap();
-        house.git(&work, &["push", "-q", &address, "main"]);
-        assert_eq!(rows(&house, engine.id).await, (2, 2, 0, 2, 2));
-        house.assert_tidy();
+    in_every_house(
+        |_| {},
+        async |house| {
+            let ada = house.account("ada").await;
+            let engine = house.repository(&ada, "engine", true).await;
+            let address = format!("{}/ada/engine.git", house.door(&ada).await);
+            let work = house.home.small_repository("work").unwrap();
+            house.git(&work, &["tag", "-a", "-m", "First", "v1"]);
+            house.git(&work, &["push", "-q", &address, "main", "v1"]);
+            house
+                .home
+                .commit(&work, "src/lib.rs", "fn main() {}\n", "Add")
+                .unwrap();
+            house.git(&work, &["push", "-q", &address, "main"]);
+            assert_eq!(rows(&house, engine.id).await, (2, 2, 0, 2, 2));
+            house.assert_tidy();
 
-        for node in [&house, &house.second_node().await] {
-            let address = format!("{}/ada/engine", node.door(&ada).await);
-            let copy = node.clone_of(&address, "copy.git");
-            assert_eq!(node.home.refs(&copy).unwrap(), house.home.refs(&work).unwrap());
-            node.home.fsck(&copy).unwrap();
-            let cache = node.cache(engine.id);
-            assert_eq!(node.home.refs(&cache).unwrap(), node.home.refs(&copy).unwrap());
-        }
-        let seen = house.seen(&ada, "ada/engine").await.unwrap();
-        assert_eq!((seen.generation, seen.ref_count), (2, 2));
-        assert!(seen.size_bytes > 0 && seen.pushed_at_ms.is_some());
-    })
+            for node in [&house, &house.second_node().await] {
+                let address = format!("{}/ada/engine", node.door(&ada).await);
+                let copy = node.clone_of(&address, "copy.git");
+                assert_eq!(node.home.refs(&copy).unwrap(), house.home.refs(&work).unwrap());
+                node.home.fsck(&copy).unwrap();
+                let cache = node.cache(engine.id);
+                assert_eq!(node.home.refs(&cache).unwrap(), node.home.refs(&copy).unwrap());
+            }
+            let seen = house.seen(&ada, "ada/engine").await.unwrap();
+            assert_eq!((seen.generation, seen.ref_count), (2, 2));
+            assert!(seen.size_bytes > 0 && seen.pushed_at_ms.is_some());
+        },
+    )
     .await;
 }
 
