@@ -4,13 +4,17 @@
 #![warn(missing_docs)]
 
 pub mod edge;
+#[cfg(feature = "s3")]
+pub mod engines;
 pub mod git;
 pub mod history;
 pub mod http;
 pub mod postgres;
+pub mod power;
 pub mod process;
 pub mod push;
 #[cfg(feature = "s3")]
 pub mod s3;
 pub mod serve;
+pub mod slow;
 pub mod trace;

@@ -124,6 +124,23 @@ impl Settings {
 
     /// Starts the server and waits until it answers.
     pub fn start(self) -> anyhow::Result<Plue> {
+        self.try_start().map_err(|(error, _)| error)
+    }
+
+    /// Starts the server and waits until it answers; where it does not, the settings come back.
+    pub fn try_start(self) -> Result<Plue, (anyhow::Error, Settings)> {
+        match self.spawn_and_wait() {
+            Ok((server, http, ssh)) => Ok(Plue {
+                server,
+                settings: self,
+                http,
+                ssh,
+            }),
+            Err(error) => Err((error, self)),
+        }
+    }
+
+    fn spawn_and_wait(&self) -> anyhow::Result<(Server, String, SocketAddr)> {
         let mut server = self.spawn()?;
         let line = server.line(STARTING)?;
         let said: Value = serde_json::from_str(&line).with_context(|| line.clone())?;
@@ -137,12 +154,7 @@ impl Settings {
             .trim_start_matches("ssh://")
             .parse()
             .with_context(|| ssh.to_owned())?;
-        Ok(Plue {
-            server,
-            settings: self,
-            http,
-            ssh,
-        })
+        Ok((server, http, ssh))
     }
 }
 
