@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use plue_tests::git::Home;
 use plue_tests::http::Client;
-use plue_tests::push::{Answer, NONE, Push, expect_same_files, files};
+use plue_tests::push::{Answer, Push, expect_same_files, files};
 use plue_tests::serve::{Plue, Settings};
 
 /// A forge with the repository `ada/engine`, which has one branch, and a client that may push to it.
