@@ -144,17 +144,39 @@ fn adapt(root: Node<'_>) -> Result<(), TooMuch> {
                 _ => {}
             }
         }
-        if let Some(url) = alt
+        // No link stands in another one: there the picture's words are left.
+        let in_link = node
+            .ancestors()
+            .skip(1)
+            .any(|around| matches!(around.data().value, NodeValue::Link(_)));
+        if let Some(url) = &alt
+            && in_link
+        {
+            let words = node.collect_text();
+            let words = if words.is_empty() {
+                last_part(url).to_owned()
+            } else {
+                words
+            };
+            let within: Vec<_> = node.children().collect();
+            within.into_iter().for_each(|child| child.detach());
+            node.data_mut().value = NodeValue::Text(Cow::Owned(words));
+        } else if let Some(url) = alt
             && node.first_child().is_none()
         {
-            let name = url.split(['?', '#']).next().unwrap_or_default();
-            let name = name.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-            let name = if name.is_empty() { url.as_str() } else { name };
+            let name = last_part(&url);
             node.data_mut().value = NodeValue::Text(Cow::Owned(name.to_owned()));
         }
         stack.extend(node.children().map(|child| (child, depth + 1)));
     }
     Ok(())
+}
+
+/// The last part of an address, by which a picture without words is called.
+fn last_part(url: &str) -> &str {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    if name.is_empty() { url } else { name }
 }
 
 /// Colours fenced code.
@@ -284,6 +306,8 @@ fn cleaner(place: &Place) -> Builder<'static> {
         .set_tag_attribute_value("input", "disabled", "")
         .set_tag_attribute_value("input", "aria-label", "Task")
         .set_tag_attribute_value("img", "loading", "lazy")
+        // What runs off to the side is reached by the keyboard, too.
+        .set_tag_attribute_value("pre", "tabindex", "0")
         .allowed_classes(HashMap::from([
             (
                 "b",

@@ -69,6 +69,18 @@ fn links_and_pictures_are_of_the_same_ref_and_foreign_pictures_are_links() {
     assert!(html.contains("d.png") && html.contains("alt=\"F\""), "{html}");
 }
 
+#[test]
+fn a_foreign_picture_in_a_link_leaves_its_words_there() {
+    let html = rendered(
+        "[![build](https://example.test/b.svg)](https://example.test/ci) [![](https://example.test/c.svg)](x.md)",
+    );
+    assert!(html.contains("rel=\"nofollow noopener ugc\">build</a>"), "{html}");
+    assert!(
+        html.contains(">c.svg</a>") && html.matches("<a ").count() == 2,
+        "{html}"
+    );
+}
+
 /// Stored scripts by way of Markdown, data addresses, diagrams and attributes: GHSA-jq8v,
 /// GHSA-3w28, GHSA-6vxv, GHSA-26gq, GHSA-xh32, GHSA-xrcr.
 #[test]

@@ -91,6 +91,7 @@ pub fn table(head: &Head, spot: &Spot, folder: &Folder) -> Markup {
         div.card.folder id="files" {
             @if let Some(change) = &folder.last { div.last { (last(head, change)) } }
             table.files {
+                colgroup { col; col; col; }
                 thead.hidden { tr { th scope="col" { (words::NAME) } th scope="col" { (words::CHANGE) } th scope="col" { (words::WHEN) } } }
                 tbody {
                     @if !spot.path.is_empty() {
