@@ -160,8 +160,11 @@ pub fn files(data: &Path) -> BTreeMap<String, u64> {
                 walk(&path, data, found);
             } else if let Ok(name) = path.strip_prefix(data) {
                 let name = name.to_string_lossy().into_owned();
-                let is_kept_pack = name.starts_with("cache/packs/");
-                if !name.contains(".db") && !name.starts_with("secrets") && !is_kept_pack {
+                // What clones and pages are prepared with, which a job may write at any time.
+                let is_kept = name.starts_with("cache/packs/")
+                    || name.contains(".git/plue/")
+                    || name.contains(".git/objects/info/commit-graph");
+                if !name.contains(".db") && !name.starts_with("secrets") && !is_kept {
                     found.insert(name, known.len());
                 }
             }
