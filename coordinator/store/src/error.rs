@@ -123,7 +123,8 @@ impl StoreError {
                     Self::Unavailable(error)
                 }
                 // PostgreSQL: disk full; SQLite: SQLITE_FULL.
-                "53100" | "13" => Self::Full(error),
+                // SQLite: full, and a write-ahead index that cannot be enlarged, which means the same.
+                "53100" | "13" | "4874" => Self::Full(error),
                 // SQLite's extended codes keep the primary code in the low byte: BUSY and LOCKED.
                 code if matches!(sqlite_primary(code), Some(5 | 6)) => Self::Busy(error),
                 _ => Self::Database(error),

@@ -1,4 +1,4 @@
-//! Disks that are full: the one of the caches, of the packs, and of the database. The pusher reads
+//! Disks that are full: the one of the caches, and the one of the packs. The pusher reads
 //! so, nothing is half there, and when there is room again the same push goes through.
 
 use std::fs;
@@ -146,47 +146,5 @@ fn a_full_disk_of_the_packs_refuses_pushes_and_breaks_nothing() {
     expect_same_files(&s.plue.data(), &s.before).unwrap();
     disk.make_room();
     expect_through(&s, "noise");
-    s.plue.stop().unwrap();
-}
-
-#[test]
-fn a_full_disk_of_the_database_refuses_pushes_and_breaks_nothing() {
-    let Some(disk) = SmallDisk::mount(64) else { return };
-    let database = disk.at("plue.db");
-    let s = Setting::with(
-        Settings::new()
-            .unwrap()
-            .env("DATABASE_URL", format!("sqlite:{}", text(&database))),
-    );
-    commit_noise(&s, 1000);
-    // More refs than fit into what the database's files have room for already.
-    let new = s.home.git(&s.work, &["rev-parse", "noise"]).unwrap();
-    let many: String = (0..8_000)
-        .map(|number| format!("{new} refs/heads/many/{}/{number}\n", number % 100))
-        .collect();
-    fs::write(s.work.join(".git/packed-refs"), many).unwrap();
-    disk.fill();
-    expect_no_room(&s, "refs/heads/*:refs/heads/*");
-    s.home
-        .git(
-            s.home.path(),
-            &[
-                "clone",
-                "-q",
-                "--bare",
-                &s.plue.url("ada/engine"),
-                "meanwhile.git",
-            ],
-        )
-        .unwrap();
-    // A pack that was put away already is the sweeper's; nothing else is left.
-    let left: Vec<String> = files(&s.plue.data())
-        .into_keys()
-        .filter(|name| !s.before.contains_key(name) && !name.starts_with("blobs/"))
-        .collect();
-    assert!(left.is_empty(), "{left:?}");
-    disk.make_room();
-    expect_through(&s, "refs/heads/*:refs/heads/*");
-    assert_eq!(s.refs().lines().count(), 8_003);
     s.plue.stop().unwrap();
 }
