@@ -125,6 +125,11 @@ impl Power {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             let known = fs::symlink_metadata(&path)?;
+            if !known.is_dir() && !known.is_file() {
+                // A socket of a program that is dead.
+                fs::remove_file(&path)?;
+                continue;
+            }
             let kind = if known.is_dir() { 'd' } else { 'f' };
             let name = path
                 .file_name()

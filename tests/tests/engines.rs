@@ -78,7 +78,7 @@ fn the_main_job_is_done_on_every_engine() {
         assert_eq!(renamed.status, 200, "{name}: {}", renamed.text());
         expect_clones(&home, &plue, "ada/loom", &original, name);
         expect_clones(&home, &plue, "ada/engine", &original, name);
-        let id = renamed.json().unwrap()["id"].clone();
+        let id = renamed.json().unwrap()["repository"]["id"].clone();
 
         let deleted = client.send("DELETE", "/api/ada/loom", &[], b"").unwrap();
         assert!((200..300).contains(&deleted.status), "{name}: {}", deleted.text());

@@ -4,7 +4,7 @@ use crate::error::StoreError;
 use crate::faults::Faults;
 use crate::tx::Conn;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyPool, ConnectOptions, Executor};
+use sqlx::{AnyPool, ConnectOptions, Connection, Executor};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Once};
@@ -250,6 +250,9 @@ fn pool(settings: &PoolSettings, size: u32, session: String) -> AnyPoolOptions {
                 Ok(())
             })
         })
+        // Where the disk is full SQLite undoes a transaction by itself, and the driver's own ROLLBACK
+        // then fails: it would take every later transaction for one inside of that.
+        .after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
 }
 
 /// Makes the file, if it is not there, so that only its owner reads it. SQLite gives the same
