@@ -100,6 +100,13 @@ export async function open(browser, site, { width = 1280, theme = "light", scrip
   };
 }
 
+/** Opens a window for one story; it insists on no faults when the story is over. */
+export async function inWindow(browser, site, options, story) {
+  const window = await open(browser, site, options);
+  await story(window.page, window);
+  await window.close();
+}
+
 /** How many bytes came over the line for what the window shows, and in how many requests. */
 export async function weight(window) {
   await window.page.waitForLoadState("networkidle");

@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { cannotBrowse, lookAt, open, picture, startBrowser, weight, wellMade } from "./browser.mjs";
+import { cannotBrowse, inWindow, lookAt, open, picture, startBrowser, weight, wellMade } from "./browser.mjs";
 import { cannotStart, startSite } from "./site.mjs";
 
 const skip = cannotStart() || cannotBrowse();
@@ -31,12 +31,7 @@ describe("pages", { skip }, () => {
     await site?.stop();
   });
 
-  /** A window for one test; it insists on no faults when the test is over. */
-  const within = async (options, story) => {
-    const window = await open(browser, site, options);
-    await story(window.page, window);
-    await window.close();
-  };
+  const within = (options, story) => inWindow(browser, site, options, story);
 
   it("are well made at every width, light and dark, with script and without", async () => {
     await lookAt(browser, site, [

@@ -5,7 +5,7 @@ import { strict as assert } from "node:assert";
 import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { cannotBrowse, lookAt, open, startBrowser, weight } from "./browser.mjs";
+import { cannotBrowse, inWindow, lookAt, startBrowser, weight } from "./browser.mjs";
 import { cannotStart, startSite } from "./site.mjs";
 
 const skip = cannotStart() || cannotBrowse();
@@ -84,12 +84,7 @@ describe("the pages of a repository", { skip }, () => {
     await site?.stop();
   });
 
-  /** A window for one test; it insists on no faults when the test is over. */
-  const within = async (options, story) => {
-    const window = await open(browser, site, options);
-    await story(window.page, window);
-    await window.close();
-  };
+  const within = (options, story) => inWindow(browser, site, options, story);
 
   it("are well made at every width, light and dark, with script and without", async () => {
     await lookAt(browser, site, [

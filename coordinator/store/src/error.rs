@@ -122,8 +122,8 @@ impl StoreError {
                 "08000" | "08001" | "08003" | "08004" | "08006" | "57P01" | "57P02" | "57P03" | "53300" => {
                     Self::Unavailable(error)
                 }
-                // PostgreSQL: disk full; SQLite: SQLITE_FULL.
-                // SQLite: full, and a write-ahead index that cannot be enlarged, which means the same.
+                // PostgreSQL: disk full; SQLite: SQLITE_FULL, and SQLITE_IOERR_SHMSIZE, a write-ahead
+                // index that cannot be enlarged.
                 "53100" | "13" | "4874" => Self::Full(error),
                 // SQLite's extended codes keep the primary code in the low byte: BUSY and LOCKED.
                 code if matches!(sqlite_primary(code), Some(5 | 6)) => Self::Busy(error),
