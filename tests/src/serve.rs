@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use plue_gateway::limits::Preset;
 use serde_json::Value;
 
 use crate::git::{Home, Said};
@@ -17,6 +18,15 @@ use crate::trace;
 
 /// How long a start may take on a machine that is busy with other tests.
 const STARTING: Duration = Duration::from_secs(60);
+
+/// Rate limits that nothing reaches, as the coordinator's and the edge's settings write them.
+pub fn no_limits() -> String {
+    let limits: Vec<String> = Preset::ALL
+        .iter()
+        .map(|preset| format!("{}=100000000/60s", preset.name()))
+        .collect();
+    limits.join(",")
+}
 
 /// A forge that was started for one test.
 #[derive(Debug)]
@@ -52,6 +62,11 @@ impl Settings {
         self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.to_owned(), value.into()));
         self
+    }
+
+    /// The same with every rate limit out of reach of what a test or a benchmark asks.
+    pub fn without_limits(self) -> Settings {
+        self.env("PLUE_LIMITS", no_limits())
     }
 
     /// The same without a variable.

@@ -5,10 +5,9 @@
 use std::collections::HashMap;
 
 use plue_gateway::conformance::{Case, Role, cases, sized};
-use plue_gateway::limits::Preset;
 use plue_tests::edge;
 use plue_tests::http::{Client, Reply};
-use plue_tests::serve::{Plue, Settings};
+use plue_tests::serve::{Plue, Settings, no_limits};
 
 const PASSWORD: &str = "correct horse battery";
 const ORIGIN: &str = "https://app.example";
@@ -23,7 +22,7 @@ impl Forge {
     fn start() -> Forge {
         let plue = Settings::new()
             .unwrap()
-            .env("PLUE_LIMITS", no_limits())
+            .without_limits()
             .env("CORS_ORIGINS", ORIGIN)
             .start()
             .unwrap();
@@ -178,15 +177,6 @@ fn the_worker_answers_as_the_gateway_promises() {
         .unwrap();
     run(&forge, edge.url(), Role::Coordinator);
     forge.plue.stop().unwrap();
-}
-
-/// All cases come from one address and are not about limits.
-fn no_limits() -> String {
-    let limits: Vec<String> = Preset::ALL
-        .iter()
-        .map(|preset| format!("{}=1000000/60s", preset.name()))
-        .collect();
-    limits.join(",")
 }
 
 fn base64(text: &str) -> String {

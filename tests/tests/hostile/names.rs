@@ -62,7 +62,8 @@ fn expect_nothing_ran(plue: &Plue) {
 
 #[test]
 fn in_addresses_and_bodies() {
-    let place = Place::new();
+    // Every refusal is to be for the name, and none for the number of them.
+    let place = Place::with(Settings::new().unwrap().without_limits());
     let client = place.client();
     let before = files(&place.plue.data());
     let key = std::fs::read_to_string(place.home.at(".ssh/id.pub")).unwrap();
@@ -290,7 +291,8 @@ fn in_what_ssh_is_asked() {
         "git;id",
         "",
     ] {
-        let option = format!("User={user}");
+        // In quotes, or the client takes the space of `git ` away.
+        let option = format!("User=\"{user}\"");
         let said = place.home.ssh(&["-o", &option, "-T", "plue"]).unwrap();
         if user.is_empty() {
             continue; // The client takes it for its own user's name, or refuses.
@@ -304,7 +306,7 @@ fn in_what_ssh_is_asked() {
         .env(
             "GIT_SSH_COMMAND",
             format!(
-                "ssh -F {} -o SetEnv=GIT_PROTOCOL=version=2;--help",
+                "ssh -F {} -o 'SetEnv=GIT_PROTOCOL=version=2;--help'",
                 place.home.at(".ssh/config").display()
             ),
         )

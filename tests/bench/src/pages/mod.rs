@@ -8,7 +8,6 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use plue_gateway::limits::Preset;
 use plue_tests::git::Home;
 use plue_tests::http::Client;
 use plue_tests::serve::{Plue, Settings};
@@ -27,11 +26,7 @@ const ROUND_S: usize = 3;
 
 /// Starts a forge that holds back nobody, with an account of this name.
 fn forge() -> anyhow::Result<(Plue, String)> {
-    let limits: Vec<String> = Preset::ALL
-        .iter()
-        .map(|preset| format!("{}=100000000/60s", preset.name()))
-        .collect();
-    let plue = Settings::new()?.env("PLUE_LIMITS", limits.join(",")).start()?;
+    let plue = Settings::new()?.without_limits().start()?;
     let token = plue.user("ada", "repo,user")?;
     Ok((plue, token))
 }
