@@ -1,10 +1,10 @@
 //! The local copies of repositories: bare repositories on this machine's disk, made from the rows
 //! of the database and the packs of the blob store, and made again whenever they are gone.
 //!
-//! A copy says in the header of its `packed-refs` which generation it shows. [`open`] brings it up
+//! A copy says in the header of its `packed-refs` which generation it shows. `open` brings it up
 //! to the generation of the database and pins it: what a reader was given stays on the disk until
-//! the reader lets go, even where the copy is evicted meanwhile. How a copy is brought up is in
-//! [`catch_up`], how it goes away in [`evict`].
+//! the reader lets go, even where the copy is evicted meanwhile. How a copy is brought up stands in
+//! `catch_up.rs`, how it goes away in `evict.rs`.
 
 mod catch_up;
 mod evict;
