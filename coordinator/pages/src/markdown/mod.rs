@@ -2,8 +2,8 @@
 //!
 //! `comrak` reads, `ammonia` lets through what is on its list, and both are kept from work that a
 //! hostile text could cause: size, depth and what it costs to put badly nested HTML in order are
-//! measured first ([`cost`]). Relative links lead to the same repository at the same ref
-//! ([`links`]). Pictures from elsewhere become links, because pages ask nobody but us for anything.
+//! measured first (`cost.rs`). Relative links lead to the same repository at the same ref
+//! (`links.rs`). Pictures from elsewhere become links, because pages ask nobody but us for anything.
 //! Mathematics and diagrams stay as their source.
 
 mod cost;
