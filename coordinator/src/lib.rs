@@ -10,6 +10,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod edge;
+pub mod edition;
 pub mod host;
 pub mod http;
 pub mod jobs;

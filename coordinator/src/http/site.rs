@@ -2,6 +2,7 @@
 
 use super::pages::repo::Kept;
 use crate::edge::Notifier;
+use crate::edition::edition;
 use metrics_exporter_prometheus::PrometheusHandle;
 use plue_contract::edge::Stamp;
 use plue_contract::seal::Keyring;
@@ -9,10 +10,8 @@ use plue_contract::{RepoPath, SessionId};
 use plue_forge::repositories::Repository;
 use plue_forge::{Chance, Forge};
 use plue_gateway::jwt::Signer;
-use sha2::{Digest, Sha256};
-use std::io::Read;
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 /// Tells the time, in milliseconds since 1970.
 pub type Clock = fn() -> i64;
@@ -84,32 +83,6 @@ pub struct Parts {
     pub notifier: Option<Notifier>,
 }
 
-/// Which build of the server this is: another one may show the same repository otherwise, so that
-/// nothing that this one made is shown for it. The program's own bytes say it.
-fn edition() -> u64 {
-    static EDITION: LazyLock<u64> = LazyLock::new(|| {
-        let mut hash = Sha256::new();
-        let mut read = || -> std::io::Result<()> {
-            let mut program = std::fs::File::open(std::env::current_exe()?)?;
-            let mut buffer = vec![0; 1 << 20];
-            loop {
-                match program.read(&mut buffer)? {
-                    0 => return Ok(()),
-                    length => hash.update(&buffer[..length]),
-                }
-            }
-        };
-        if let Err(error) = read() {
-            tracing::warn!(%error, "the program cannot be read: its version stands for its build");
-            hash.update(env!("CARGO_PKG_VERSION"));
-        }
-        hash.finalize()[..8]
-            .iter()
-            .fold(0, |word, byte| (word << 8) | u64::from(*byte))
-    });
-    *EDITION
-}
-
 /// The site. Cheap to clone.
 #[derive(Clone)]
 pub struct Site(Arc<Parts>, Arc<Kept>);
@@ -125,7 +98,8 @@ impl Site {
         (self.0.clock)()
     }
 
-    /// How a public repository stands, in the words that the edge understands.
+    /// How a public repository stands, in the words that the edge understands, and which build shows
+    /// it: another one may show the same otherwise, so nothing that this one made is shown for it.
     pub fn stamp(&self, repository: &Repository) -> Stamp {
         Stamp {
             repository: repository.id,

@@ -112,8 +112,7 @@ pub fn beside_cgit() -> anyhow::Result<Vec<Row>> {
     await_prepared(&plue, &tip)?;
     let mut rows = vec![];
     let peer = format!("{}/engine/tree/", cgit.url());
-    let url = plue.url("");
-    let base = url.trim_end_matches('/');
+    let base = plue.http();
     for (what, target, bar) in [
         (
             "tree as JSON, warm, requests/s",
