@@ -12,6 +12,7 @@ use crate::{admin, jobs};
 use metrics_exporter_prometheus::PrometheusHandle;
 use plue_blobs::{BlobError, Blobs, S3Settings};
 use plue_contract::seal::{Keyring, Purpose};
+use plue_forge::jobs::Lane;
 use plue_forge::{
     Chance, Forge, GitSettings, LocalGit, PasswordSettings, PushLimits, QueueSettings, accounts,
 };
@@ -503,7 +504,8 @@ async fn chores(
         }
     };
     tokio::join!(
-        jobs::run(&site, &worker),
+        jobs::run(&site, Lane::Pages, &worker),
+        jobs::run(&site, Lane::Rest, &worker),
         jobs::evict(&site, cache_interval),
         watcher,
         jobs::count(&site),

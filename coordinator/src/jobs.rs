@@ -2,6 +2,7 @@
 //! rather than recorded. Which jobs there are and what each does is the forge's.
 
 use crate::http::site::Site;
+use plue_forge::jobs::Lane;
 use plue_forge::{cache, health, jobs, sessions, watcher};
 use std::future::Future;
 use std::time::Duration;
@@ -23,10 +24,11 @@ async fn repeat<A: Future<Output = ()>>(every: Duration, act: impl Fn() -> A) {
     }
 }
 
-/// Runs jobs as they become due. `worker` is this process among all that share the database.
-pub async fn run(site: &Site, worker: &str) {
+/// Runs the jobs of a lane as they become due. `worker` is this process among all that share the
+/// database.
+pub async fn run(site: &Site, lane: Lane, worker: &str) {
     repeat(JOBS_EVERY, || async {
-        if let Err(error) = jobs::run_due(&site.forge, worker, site.now_ms()).await {
+        if let Err(error) = jobs::run_lane(&site.forge, lane, worker, site.now_ms()).await {
             tracing::error!(%error, "the jobs could not be run");
         }
     })

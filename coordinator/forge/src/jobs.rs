@@ -6,7 +6,7 @@
 use crate::{Error, Forge, browse, edge, maintenance, sessions, sweeper};
 use plue_contract::RepoId;
 use plue_store::Tx;
-use plue_store::jobs::{self as rows, JobRow, NewJobRow};
+use plue_store::jobs::{self as rows, JobRow, NewJobRow, Which};
 use serde::{Deserialize, Serialize};
 use tracing::Instrument;
 
@@ -48,6 +48,31 @@ pub enum Job {
     },
 }
 
+/// Jobs that wait for each other. Those of one lane run one after the other, and no lane waits for
+/// another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// What pages read: of a very large repository that takes minutes, the first time.
+    Pages,
+    /// All the rest.
+    Rest,
+}
+
+/// The kind of the jobs of [`Lane::Pages`].
+const PAGES: &str = "prepare";
+
+impl Lane {
+    /// Every lane.
+    pub const ALL: [Self; 2] = [Self::Pages, Self::Rest];
+
+    fn jobs(self) -> Which<'static> {
+        match self {
+            Self::Pages => Which::Of(PAGES),
+            Self::Rest => Which::OtherThan(PAGES),
+        }
+    }
+}
+
 /// The jobs that are always there, and how often they run, in milliseconds.
 const RECURRING: [(Job, i64); 3] = [
     (Job::SweepUploads, 10 * 60 * 1000),
@@ -64,7 +89,7 @@ impl Job {
             Self::SweepGrants => "sweep_grants",
             Self::PurgeDeleted { .. } => "purge_deleted",
             Self::Maintain { .. } => "maintain",
-            Self::Prepare { .. } => "prepare",
+            Self::Prepare { .. } => PAGES,
         }
     }
 
@@ -147,12 +172,22 @@ pub async fn plant(forge: &Forge, now_ms: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Runs every job that is due, one after the other, as this worker; how many that were. A job
-/// that fails is put back, with its error, and tried again after a pause.
+/// Runs every job that is due, of one lane after the other, as [`run_lane`] does; how many that
+/// were.
 pub async fn run_due(forge: &Forge, worker: &str, now_ms: i64) -> Result<usize, Error> {
+    let mut done = 0;
+    for lane in Lane::ALL {
+        done += run_lane(forge, lane, worker, now_ms).await?;
+    }
+    Ok(done)
+}
+
+/// Runs every job of a lane that is due, one after the other, as this worker; how many that were.
+/// A job that fails is put back, with its error, and tried again after a pause.
+pub async fn run_lane(forge: &Forge, lane: Lane, worker: &str, now_ms: i64) -> Result<usize, Error> {
     let clock = crate::clock::Clock::set(now_ms);
     let mut done = 0;
-    while let Some(row) = claim(forge, worker, clock.now_ms()).await? {
+    while let Some(row) = claim(forge, lane, worker, clock.now_ms()).await? {
         let span = tracing::info_span!(
             "job",
             request_id = row.request_id,
@@ -183,12 +218,13 @@ pub async fn count_waiting(forge: &Forge) -> Result<i64, Error> {
     Ok(rows::count(&mut forge.store().read().await?).await?)
 }
 
-async fn claim(forge: &Forge, worker: &str, now_ms: i64) -> Result<Option<JobRow>, Error> {
+async fn claim(forge: &Forge, lane: Lane, worker: &str, now_ms: i64) -> Result<Option<JobRow>, Error> {
     forge
         .store()
         .in_tx("jobs.claim", |tx| {
             Box::pin(async move {
-                Ok::<_, Error>(rows::claim(tx, worker, now_ms.saturating_add(LEASE_MS), now_ms).await?)
+                let until_ms = now_ms.saturating_add(LEASE_MS);
+                Ok::<_, Error>(rows::claim(tx, lane.jobs(), worker, until_ms, now_ms).await?)
             })
         })
         .await

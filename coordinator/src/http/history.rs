@@ -179,7 +179,7 @@ pub async fn blame(
 #[derive(Serialize, ToSchema)]
 pub struct LanguageView {
     name: String,
-    colour: &'static str,
+    colour: String,
     bytes: u64,
 }
 
@@ -210,7 +210,7 @@ pub async fn languages(
             .into_iter()
             .map(|share| LanguageView {
                 name: share.name,
-                colour: share.colour,
+                colour: share.colour.into_owned(),
                 bytes: share.bytes,
             })
             .collect(),

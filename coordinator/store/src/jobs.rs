@@ -91,24 +91,39 @@ pub async fn enqueue_once(tx: &mut Tx<'_>, job: NewJobRow<'_>, now_ms: i64) -> R
     Ok(added == 1)
 }
 
+/// Which jobs are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which<'a> {
+    /// Those of this kind.
+    Of(&'a str),
+    /// Those of every other kind.
+    OtherThan(&'a str),
+}
+
 /// Claims one due job that nobody holds, for as long as the lease lasts.
 pub async fn claim(
     tx: &mut Tx<'_>,
+    which: Which<'_>,
     owner: &str,
     lease_until_ms: i64,
     now_ms: i64,
 ) -> Result<Option<JobRow>, StoreError> {
     // Workers that claim at once pass each other's candidate over instead of waiting for it.
     let skip = tx.engine().pick("", " FOR UPDATE SKIP LOCKED");
+    let (compares, kind) = match which {
+        Which::Of(kind) => ("=", kind),
+        Which::OtherThan(kind) => ("<>", kind),
+    };
     let candidate = query_built(
         "jobs.candidate",
         format!(
             "SELECT id FROM jobs WHERE run_after_ms <= $1 AND (lease_until_ms IS NULL OR lease_until_ms < $2) \
-             ORDER BY run_after_ms, id LIMIT 1{skip}"
+             AND kind {compares} $3 ORDER BY run_after_ms, id LIMIT 1{skip}"
         ),
     )
     .bind(now_ms)
     .bind(now_ms)
+    .bind(kind)
     .optional::<(i64,)>(tx)
     .await?;
     let Some((id,)) = candidate else {

@@ -367,7 +367,15 @@ async fn jobs_of_one_key_are_one_job_and_run_again_when_asked_again() {
         })
         .unwrap();
         let claim = async |owner: &'static str, now_ms: i64| {
-            tx!(&store, |tx| jobs::claim(tx, owner, now_ms + 1000, now_ms).await?).unwrap()
+            tx!(&store, |tx| jobs::claim(
+                tx,
+                jobs::Which::OtherThan("prepare"),
+                owner,
+                now_ms + 1000,
+                now_ms
+            )
+            .await?)
+            .unwrap()
         };
         assert_eq!(claim("w1", 49).await, None, "not due yet");
         let first = claim("w1", 50).await.unwrap();

@@ -26,7 +26,7 @@ pub(super) enum Question {
     Diff(Option<Oid>, Oid, DiffOptions),
     Files(Oid),
     Languages(Oid),
-    Contributors(Oid),
+    Insight(Oid),
     Rendered(String),
 }
 

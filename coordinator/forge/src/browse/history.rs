@@ -1,9 +1,10 @@
 //! What came before: commits, the history of a path, blame, and who wrote it.
 
 use super::answers::Question;
-use super::{Blame, Commit, CommitDetails, Contributors, History, Rev, View};
+use super::{Blame, Commit, CommitDetails, History, Insight, Rev, View};
 use crate::Error;
 use plue_git::browse::{self, HistoryOptions};
+use std::sync::Arc;
 
 /// The most commits of one page of history.
 pub const MAX_COMMITS: usize = 100;
@@ -13,8 +14,6 @@ pub const MAX_SKIPPED: usize = 10_000;
 const MAX_SEARCHED: usize = 5000;
 /// The largest file that is blamed, in bytes.
 const MAX_BLAMED_BYTES: u64 = 1 << 20;
-/// How many commits are looked at for the contributors.
-const MAX_AUTHORED: usize = 100_000;
 /// How many refs, and how many commits, are looked at in search of those that contain a commit.
 const MAX_CONTAINING: usize = 100;
 const MAX_CONTAINING_STEPS: usize = 20_000;
@@ -79,16 +78,33 @@ impl View {
         .await
     }
 
-    /// Who wrote the commits from `rev` back.
-    pub async fn contributors(&self, rev: impl Into<Rev<'_>>) -> Result<Contributors, Error> {
-        let rev = rev.into();
-        self.within(async {
-            let oid = self.find(rev).await?;
-            let bytes = |found: &Contributors| Some(128 * found.people.len());
-            let reading = browse::contributors(self.reader(), oid, MAX_AUTHORED);
-            self.answer(Question::Contributors(oid), bytes, reading).await
-        })
-        .await
+    /// What is known of the whole history of the default bookmark, if it ends at this commit; none
+    /// where that is being counted, which is done after each push and never in a request.
+    pub async fn insight(&self, commit: impl Into<Rev<'_>>) -> Result<Option<Arc<Insight>>, Error> {
+        let commit = commit.into();
+        let known = self
+            .within(async {
+                let oid = self.find(commit).await?;
+                let bytes = |known: &Option<Arc<Insight>>| {
+                    let people = &known.as_ref()?.contributors.people;
+                    Some(
+                        people
+                            .iter()
+                            .map(|person| person.name.len() + person.email.len() + 96)
+                            .sum(),
+                    )
+                };
+                let reading = async {
+                    let known = browse::insight(self.reader(), oid).await?;
+                    Ok(known.map(Arc::new))
+                };
+                self.answer(Question::Insight(oid), bytes, reading).await
+            })
+            .await?;
+        if known.is_none() {
+            self.prepare_soon();
+        }
+        Ok(known)
     }
 }
 

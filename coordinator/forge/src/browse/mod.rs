@@ -28,9 +28,9 @@ pub use names::MAX_REFS;
 pub use plue_git::browse::{
     ArchiveFormat, Blame, BlameRun, Blob, Commit, CommitDetails, Comparison, Containing, Contributor,
     Contributors, Count, Diff, DiffCut, DiffLimits, DiffLine, DiffOptions, Divergence, EntryKind, FileDiff,
-    FileStatus, Files, Folder, FolderEntry, History, HistoryEntry, Hunk, Indent, LanguageShare, Languages,
-    LastChange, LineKind, Located, LocatedKind, PathAttributes, RefItem, RefKind, RefPage, Rest, Signature,
-    SignatureKind, TagNote, TreeEntry, language_of,
+    FileStatus, Files, Folder, FolderEntry, History, HistoryEntry, Hunk, Indent, Insight, LanguageShare,
+    Languages, LastChange, LineKind, Located, LocatedKind, PathAttributes, RefItem, RefKind, RefPage, Rest,
+    Signature, SignatureKind, TagNote, TreeEntry, language_of,
 };
 pub use plue_git::cache::PackedRef;
 pub use plue_git::oid;

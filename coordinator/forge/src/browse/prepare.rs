@@ -1,6 +1,7 @@
 //! What pages read quickly is prepared after each push, and never in a request: the commit graph
-//! with its filters, and the index of last changes of the bookmarks that matter. Both lie in the
-//! local copy and go with it; a node that finds them missing makes them in the background.
+//! with its filters, the index of last changes of the bookmarks that matter, and the languages and
+//! contributors of the default one. All lie in the local copy and go with it; a node that finds them
+//! missing makes them in the background.
 
 use super::View;
 use crate::cache::{self, Pinned};
@@ -18,6 +19,9 @@ const MAX_PATHS: usize = 500_000;
 /// How many commits are looked at for the default bookmark, and for each other.
 const MAX_STEPS_DEFAULT: usize = 5_000_000;
 const MAX_STEPS_OTHER: usize = 20_000;
+/// How many files are looked at for the languages, and how many commits for the contributors.
+const MAX_WEIGHED: usize = 500_000;
+const MAX_AUTHORED: usize = 1_000_000;
 /// How many repositories may wait to be prepared in the background; they will ask again.
 const MAX_WAITING: usize = 64;
 
@@ -53,6 +57,9 @@ async fn prepare_copy(forge: &Forge, pinned: &Pinned) -> Result<(), Error> {
         };
         browse::index_last_changes(reader, tip, MAX_PATHS, max_steps).await?;
     }
+    if let Some(&tip) = tips.first() {
+        browse::count_insight(reader, tip, MAX_WEIGHED, MAX_AUTHORED).await?;
+    }
     let bare = pinned.bare().clone();
     cache::blocking(move || Ok(browse::keep_indexes(&bare, &tips)?)).await?;
     Ok(())
@@ -74,7 +81,9 @@ impl View {
         }
         tokio::spawn(async move {
             let needed = match browse::newest_bookmarks(&reader, 0).await {
-                Ok(tips) => tips.first().is_some_and(|&tip| !browse::indexed(&reader, tip)),
+                Ok(tips) => tips
+                    .first()
+                    .is_some_and(|&tip| !browse::indexed(&reader, tip) || !browse::has_insight(&reader, tip)),
                 Err(_) => false,
             };
             if needed && let Err(error) = prepare(&forge, id).await {

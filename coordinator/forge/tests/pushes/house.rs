@@ -119,6 +119,17 @@ impl House {
         House::build(self.store.clone(), self.blobs.clone(), folder, |_| {}).await
     }
 
+    /// A process that finds the copies of another, and has nothing in its memory.
+    pub async fn again_in(&self, other: &House) -> House {
+        House::build_in(
+            self.store.clone(),
+            self.blobs.clone(),
+            other.folder.path(),
+            |_| {},
+        )
+        .await
+    }
+
     /// The account of this name, made if it is not there.
     pub async fn account(&self, name: &str) -> Caller {
         if let Ok(account) = accounts::get(&self.forge, &name.parse().unwrap()).await {

@@ -10,6 +10,7 @@ mod edge;
 mod evict;
 mod faults;
 mod house;
+mod prepare;
 mod push;
 mod race;
 mod repositories;

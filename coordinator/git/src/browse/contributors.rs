@@ -5,10 +5,11 @@ use super::history::ByTime;
 use super::mailmap::{self, Mailmap};
 use super::reader::{Reader, Session};
 use crate::oid::Oid;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// Somebody who wrote commits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contributor {
     /// The name, of the newest commit.
     pub name: String,
@@ -23,7 +24,7 @@ pub struct Contributor {
 }
 
 /// Everybody who wrote commits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contributors {
     /// Who, the most commits first.
     pub people: Vec<Contributor>,
@@ -45,7 +46,11 @@ pub async fn contributors(
         .await
 }
 
-fn count(session: &mut Session, rev: Oid, max_commits: usize) -> Result<Contributors, BrowseError> {
+pub(super) fn count(
+    session: &mut Session,
+    rev: Oid,
+    max_commits: usize,
+) -> Result<Contributors, BrowseError> {
     let tip = session.commit_of(rev)?;
     let tree = session.node(tip)?.tree;
     let map = session

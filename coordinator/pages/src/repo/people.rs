@@ -23,8 +23,19 @@ pub struct Person {
 /// So many are shown.
 pub const MAX_PEOPLE: usize = 500;
 
-/// Writes the page. `complete` says whether the whole history was looked at.
-pub fn people(frame: &Frame, head: &Head, people: &[Person], complete: bool) -> String {
+/// Of what the people were counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum People {
+    /// The whole history.
+    All,
+    /// The newest commits of it, so many.
+    OfTheNewest(usize),
+    /// Nothing yet: it is being counted.
+    Uncounted,
+}
+
+/// Writes the page.
+pub fn people(frame: &Frame, head: &Head, people: &[Person], of: People) -> String {
     let most = people
         .iter()
         .map(|person| person.commits)
@@ -32,9 +43,11 @@ pub fn people(frame: &Frame, head: &Head, people: &[Person], complete: bool) -> 
         .unwrap_or(1)
         .max(1);
     let body = html! {
-        div.head { h1 { "Contributors " span.muted { (grouped(people.len() as i64)) } } }
-        @if !complete { p.note { "Only the newest commits were counted." } }
-        @if people.is_empty() {
+        div.head { h1 { "Contributors " @if of != People::Uncounted { span.muted { (grouped(people.len() as i64)) } } } }
+        @if let People::OfTheNewest(commits) = of { p.note { "The newest " (counted(commits as i64, "commit", "commits")) " were counted." } }
+        @if of == People::Uncounted {
+            div.empty { (icon(Icon::People)) p { strong { "The commits are being counted." } } p { "That happens after each push and takes a moment. " a href=(frame.path) { "Look again" } } }
+        } @else if people.is_empty() {
             div.empty { (icon(Icon::People)) p { strong { "Nobody has written anything yet." } } p { "Whoever writes a commit that is pushed here is shown." } }
         } @else {
             ol.rows.contributors {

@@ -6,22 +6,24 @@ use super::attributes::Attributes;
 use super::reader::{Reader, Session};
 use super::{BrowseError, Kind, files, kind_of};
 use crate::oid::Oid;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use table::{Language, TABLE, Use};
 
 /// A language and how much there is of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LanguageShare {
     /// Its name.
     pub name: String,
     /// Its colour, as `#dea584`.
-    pub colour: &'static str,
+    pub colour: Cow<'static, str>,
     /// How many bytes are written in it.
     pub bytes: u64,
 }
 
 /// What a commit is written in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Languages {
     /// The languages, the most bytes first.
     pub shares: Vec<LanguageShare>,
@@ -90,7 +92,7 @@ pub async fn languages(reader: &Reader, rev: Oid, max_files: usize) -> Result<La
     reader.within(move |session| count(session, rev, max_files)).await
 }
 
-fn count(session: &mut Session, rev: Oid, max_files: usize) -> Result<Languages, BrowseError> {
+pub(super) fn count(session: &mut Session, rev: Oid, max_files: usize) -> Result<Languages, BrowseError> {
     let tree = session.tree_of(rev)?;
     let mut found: Vec<(String, Oid)> = vec![];
     let is_complete = files::visit(session, tree, &mut |path, mode, oid| {
@@ -130,7 +132,7 @@ fn count(session: &mut Session, rev: Oid, max_files: usize) -> Result<Languages,
         let bytes = session.objects.header(oid)?.map_or(0, |(_, size)| size);
         let share = shares.entry(name.to_owned()).or_insert_with(|| LanguageShare {
             name: name.to_owned(),
-            colour,
+            colour: Cow::Borrowed(colour),
             bytes: 0,
         });
         share.bytes = share.bytes.saturating_add(bytes);

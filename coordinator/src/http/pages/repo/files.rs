@@ -5,7 +5,7 @@ use super::super::super::failure::Failure;
 use super::super::super::site::Site;
 use super::super::Visit;
 use super::shown::change;
-use super::{Names, insight, moved, room};
+use super::{Names, moved, room};
 use axum::extract::State;
 use axum::response::Response;
 use plue_contract::Code;
@@ -189,19 +189,21 @@ pub async fn home(State(site): State<Site>, visit: Visit, path: Path) -> Result<
     let spot = names.spot(&located);
     let folder = view.folder(located.commit, "").await?;
     let readme = readme(&view, &head, &spot, &folder).await?;
-    let insight = insight::known(&site, &visit, &named, repository.id.0, &spot.commit);
+    let insight = view.insight(located.commit).await?;
     if let Some(insight) = &insight {
         let language = |share: &plue_forge::browse::LanguageShare| Language {
             name: share.name.clone(),
-            colour: share.colour.to_owned(),
+            colour: share.colour.to_string(),
             bytes: share.bytes,
         };
         side.languages = insight.languages.shares.iter().map(language).collect();
-        let people = insight.people.iter().take(8);
+        let people = &insight.contributors.people;
+        side.people_total = people.len() as i64;
         side.people = people
+            .iter()
+            .take(8)
             .map(|person| (person.name.clone(), person.commits as i64))
             .collect();
-        side.people_total = insight.people.len() as i64;
     }
     let complete = folder.is_complete() && insight.is_some();
     let html = repo::home::home(&frame, &head, &spot, &listed(&folder), readme.as_ref(), &side);

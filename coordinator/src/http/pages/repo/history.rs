@@ -5,14 +5,14 @@ use super::super::super::failure::Failure;
 use super::super::super::site::Site;
 use super::super::Visit;
 use super::shown::item;
-use super::{Names, insight, room};
+use super::{Names, room};
 use axum::extract::State;
 use axum::response::Response;
-use plue_forge::browse::Rest;
+use plue_forge::browse::{Contributor, Rest};
 use plue_pages::graph;
 use plue_pages::repo;
 use plue_pages::repo::commits::{Item, List};
-use plue_pages::repo::people;
+use plue_pages::repo::people::{self, People};
 use serde::Deserialize;
 
 /// How many commits a part of a list has.
@@ -106,30 +106,29 @@ async fn listed(
 /// Who wrote the default bookmark.
 pub async fn contributors(State(site): State<Site>, visit: Visit, path: Path) -> Result<Response, Failure> {
     let room = room!(&site, &visit, &path);
-    let (repository, head) = (room.repository().clone(), room.head());
+    let head = room.head();
     let (view, show) = room.look(&site).await?;
     let frame = visit.frame();
     let Ok(located) = view.locate(&head.default_bookmark).await else {
-        let html = people::people(&frame, &head, &[], true);
+        let html = people::people(&frame, &head, &[], People::All);
         return Ok(show.page(&site, &visit, html, true));
     };
-    let commit = located.commit.to_string();
-    if let Some(insight) = insight::known(&site, &visit, &repository.path(), repository.id.0, &commit) {
-        let html = people::people(&frame, &head, &insight.people, insight.complete);
-        return Ok(show.page(&site, &visit, html, true));
-    }
-    // It is being counted for the next page already; this one waits for its own.
-    let counted = view.contributors(located.commit).await?;
-    let list: Vec<people::Person> = counted
-        .people
-        .into_iter()
-        .map(|person| people::Person {
-            name: person.name,
-            commits: person.commits,
-            first_ms: person.first_ms,
-            last_ms: person.last_ms,
-        })
-        .collect();
-    let html = people::people(&frame, &head, &list, counted.is_complete);
+    let Some(insight) = view.insight(located.commit).await? else {
+        let html = people::people(&frame, &head, &[], People::Uncounted);
+        return Ok(show.page(&site, &visit, html, false));
+    };
+    let counted = &insight.contributors;
+    let person = |person: &Contributor| people::Person {
+        name: person.name.clone(),
+        commits: person.commits,
+        first_ms: person.first_ms,
+        last_ms: person.last_ms,
+    };
+    let list: Vec<people::Person> = counted.people.iter().map(person).collect();
+    let which = match counted.is_complete {
+        true => People::All,
+        false => People::OfTheNewest(counted.commits),
+    };
+    let html = people::people(&frame, &head, &list, which);
     Ok(show.page(&site, &visit, html, true))
 }

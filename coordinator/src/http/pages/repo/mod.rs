@@ -8,7 +8,6 @@
 mod changes;
 mod files;
 mod history;
-mod insight;
 mod names;
 mod raw;
 mod shown;
@@ -16,7 +15,6 @@ mod shown;
 pub use changes::{commit, compare, compare_form};
 pub use files::{blame, blob, find, home, tree};
 pub use history::{commits, commits_of, contributors};
-pub use insight::Insight;
 pub use names::{bookmarks, tags};
 pub use raw::{archive, raw};
 
@@ -38,15 +36,11 @@ use plue_forge::repositories::Repository;
 use plue_pages::highlight::Lines;
 use plue_pages::repo::{Head, RefKind, Spot};
 use sha2::{Digest, Sha256};
-use std::collections::HashSet;
-use std::sync::Mutex;
 
 /// The largest memory that whole pages take, in bytes.
 const PAGES_BYTES: usize = 48 << 20;
 /// The largest memory that coloured files take, in bytes.
 const LINES_BYTES: usize = 32 << 20;
-/// The largest memory that what is known of whole histories takes, in bytes.
-const INSIGHTS_BYTES: usize = 8 << 20;
 /// How many files are coloured at once.
 const COLOURING: usize = 2;
 /// How many names the ref chooser shows of each kind.
@@ -62,9 +56,6 @@ pub struct Written {
 pub struct Kept {
     pages: Shelf<Written>,
     lines: Shelf<std::sync::Arc<Lines>>,
-    insights: Shelf<Insight>,
-    /// Of which repositories and commits an insight is being made.
-    looking: Mutex<HashSet<String>>,
     colouring: tokio::sync::Semaphore,
 }
 
@@ -73,8 +64,6 @@ impl Default for Kept {
         Self {
             pages: Shelf::new(PAGES_BYTES),
             lines: Shelf::new(LINES_BYTES),
-            insights: Shelf::new(INSIGHTS_BYTES),
-            looking: Mutex::default(),
             colouring: tokio::sync::Semaphore::new(COLOURING),
         }
     }
