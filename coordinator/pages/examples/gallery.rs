@@ -84,6 +84,7 @@ fn head() -> Head {
         owner: "ada".into(),
         name: "engine".into(),
         default_bookmark: "main".into(),
+        administers: true,
         ..Head::default()
     }
 }
@@ -143,7 +144,7 @@ fn pages() -> Vec<(&'static str, String)> {
                 name: "backup".into(),
                 last_eight: "deadbeef".into(),
                 scopes: vec!["repo:read"],
-                repositories: Some(2),
+                repositories: Some(vec![Some("ada/engine".into()), None]),
                 created_at_ms: NOW_MS - 200 * DAY_MS,
                 expires_at_ms: None,
                 last_used_at_ms: None,

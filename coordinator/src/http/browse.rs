@@ -96,15 +96,16 @@ pub async fn tree(
     path: Path,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let view = look(&site, &caller, &path).await?;
+    let permit = read(&site.forge, &caller, &path.repository()?, site.now_ms()).await?;
     let (sha, within) = (
         oid(&path)?.to_owned(),
         path.text("path").trim_end_matches('/').to_owned(),
     );
     let name = format!("tree {sha} {within}");
-    if let Some(rendered) = view.rendered::<Rendered>(&name) {
+    if let Some(rendered) = browse::rendered::<Rendered>(&site.forge, &permit, &name) {
         return Ok(rendered.answer(&headers));
     }
+    let view = browse::look(&site.forge, permit).await?;
     let entries = view.tree(&sha, &within).await?;
     let entry_view = |entry: TreeEntry| EntryView {
         kind: match entry.kind {

@@ -19,6 +19,7 @@ pub mod internal;
 pub mod moment;
 pub mod openapi;
 pub mod pages;
+pub mod range;
 pub mod repositories;
 pub mod shelf;
 pub mod site;

@@ -282,6 +282,133 @@ async fn raw_files_are_text_or_harmless_pictures_ghsa_xh32_xrcr_6vxv() {
     );
 }
 
+/// A token that counts for one repository says which, as long as its owner sees that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bound_token_names_its_repositories() {
+    let world = World::new().await;
+    let (ada, _) = engine(&world).await;
+    world.account("eve", false).await;
+    let eve = world.token("eve", "repo,user").await;
+    let body =
+        serde_json::json!({ "name": "backup", "scopes": ["repo:read"], "repositories": ["ada/engine"] });
+    let made = world
+        .ask("POST", "/api/user/tokens", Some(&eve), Some(body))
+        .await;
+    assert_eq!(made.status.as_u16(), 201, "{made:?}");
+    let page = async || world.get("/-/settings/tokens", Some(&eve)).await.text;
+    assert!(
+        page()
+            .await
+            .contains("only <a href=\"/ada/engine\">ada/engine</a>")
+    );
+    let hide = serde_json::json!({ "private": true });
+    let hidden = world
+        .ask("PATCH", "/api/ada/engine", Some(&ada), Some(hide))
+        .await;
+    assert!(hidden.status.is_success(), "{hidden:?}");
+    let page = page().await;
+    assert!(page.contains("only one that you cannot see any more") && !page.contains("ada/engine"));
+}
+
+async fn ask(world: &World, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let mut request = http::Request::get(path).header("host", "plue.test");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    world.send(request.body(axum::body::Body::empty()).unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_of_a_raw_file_is_answered_alone() {
+    let world = World::new().await;
+    engine(&world).await;
+    let path = "/ada/engine/raw/main/src/lib.rs";
+    let whole = world.get(path, None).await;
+    assert_eq!(whole.header("accept-ranges"), "bytes");
+    let (text, size) = (&whole.text, whole.text.len());
+    let tag = whole.header("etag").to_owned();
+    for (range, first, end) in [
+        ("bytes=0-3".to_owned(), 0, 4),
+        ("bytes=4-".to_owned(), 4, size),
+        ("bytes=-5".to_owned(), size - 5, size),
+        (format!("bytes={}-", size - 1), size - 1, size),
+    ] {
+        let answer = ask(&world, path, &[("range", &range), ("if-range", &tag)]).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.text.as_str()),
+            (206, &text[first..end]),
+            "{range}"
+        );
+        assert_eq!(
+            answer.header("content-range"),
+            format!("bytes {first}-{}/{size}", end - 1)
+        );
+        assert_eq!(answer.header("content-length"), (end - first).to_string());
+    }
+    let beyond = ask(&world, path, &[("range", "bytes=10000-")]).await;
+    assert_eq!(
+        (beyond.status.as_u16(), beyond.header("content-range")),
+        (416, format!("bytes */{size}").as_str())
+    );
+    // Of other bytes than the client has, of several ranges, and of none, all is answered.
+    for headers in [
+        [("range", "bytes=0-3"), ("if-range", "\"other\"")],
+        [("range", "bytes=0-1,3-4"), ("accept", "*/*")],
+        [("range", "bytes=3-0"), ("accept", "*/*")],
+    ] {
+        let answer = ask(&world, path, &headers).await;
+        assert_eq!((answer.status.as_u16(), &answer.text), (200, text), "{headers:?}");
+    }
+    let held = ask(&world, path, &[("range", "bytes=0-3"), ("if-none-match", &tag)]).await;
+    assert_eq!(held.status.as_u16(), 304);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_deep_in_a_large_file_is_cut_from_it() {
+    let world = World::new().await;
+    engine(&world).await;
+    let work = world.dir.path().join("work-engine");
+    let content: String = (0..30_000).map(|n| format!("{n:09}\n")).collect();
+    std::fs::write(work.join("large.txt"), &content).unwrap();
+    let at = ["-C", work.to_str().unwrap()];
+    world.git(&at, &["add", "-A"]).await;
+    world.git(&at, &["commit", "-q", "-m", "Add a large file"]).await;
+    let token = world.token("ada", "repo,user").await;
+    let url = format!("http://ada:{token}@{}/ada/engine.git", world.address);
+    world.git(&at, &["push", "-q", &url, "main"]).await;
+    let range = [("range", "bytes=199995-200014")];
+    let answer = ask(&world, "/ada/engine/raw/main/large.txt", &range).await;
+    assert_eq!(answer.status.as_u16(), 206);
+    assert_eq!(answer.text, content[199_995..200_015]);
+    assert_eq!(answer.header("content-range"), "bytes 199995-200014/300000");
+}
+
+/// The tab is for those who may change the settings, whoever owns the repository.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_administers_a_repository_sees_its_settings() {
+    let world = World::new().await;
+    let (ada, _) = engine(&world).await;
+    let page = async |token: Option<&str>| world.get("/ada/engine", token).await.text;
+    let tab = "href=\"/ada/engine/settings\"";
+    assert!(page(Some(&ada)).await.contains(tab));
+    for (name, role, sees) in [("eve", "admin", true), ("bob", "write", false)] {
+        world.account(name, false).await;
+        let token = world.token(name, "repo,user").await;
+        assert!(!page(Some(&token)).await.contains(tab), "{name}");
+        let path = format!("/api/ada/engine/collaborators/{name}");
+        let body = serde_json::json!({ "role": role });
+        assert!(
+            world
+                .ask("PUT", &path, Some(&ada), Some(body))
+                .await
+                .status
+                .is_success()
+        );
+        assert_eq!(page(Some(&token)).await.contains(tab), sees, "{name}");
+    }
+    assert!(!page(None).await.contains(tab));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn archives_hold_everything_below_one_folder() {
     let world = World::new().await;

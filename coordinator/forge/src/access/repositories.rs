@@ -67,12 +67,44 @@ pub async fn read(
     path: &RepoPath,
     now_ms: i64,
 ) -> Result<Permit<ReadRepo>, Error> {
+    Ok(read_as(forge, caller, path, now_ms).await?.0)
+}
+
+/// Does what [`read`] does, and says what the caller is to the repository: what they are shown may
+/// depend on it, what they may do never does.
+pub async fn read_as(
+    forge: &Forge,
+    caller: &Caller,
+    path: &RepoPath,
+    now_ms: i64,
+) -> Result<(Permit<ReadRepo>, Role), Error> {
     let (found, _) = look(forge, caller, path, now_ms).await?;
     let standing = found.ok_or(Error::NotFound)?;
-    Ok(Permit {
+    let permit = Permit {
         caller: caller.clone(),
         on: standing.repository,
-    })
+    };
+    Ok((permit, standing.role))
+}
+
+/// The paths of repositories by their numbers, as far as the caller may read them; in the order
+/// asked.
+pub async fn paths(
+    forge: &Forge,
+    caller: &Caller,
+    ids: &[RepoId],
+    now_ms: i64,
+) -> Result<Vec<Option<RepoPath>>, Error> {
+    let mut conn = forge.store().read().await?;
+    let mut paths = Vec::with_capacity(ids.len());
+    for &id in ids {
+        paths.push(match stand_at(&mut conn, caller, id, now_ms).await {
+            Ok(standing) => Some(standing.repository.path()),
+            Err(Error::NotFound) => None,
+            Err(error) => return Err(error),
+        });
+    }
+    Ok(paths)
 }
 
 /// Permits a push: to those who may write, or to a repository that is not there yet under the

@@ -2,7 +2,10 @@
 //! as long as the repository is the same. Whoever asks is permitted first, each time.
 
 use super::View;
-use crate::Error;
+use crate::access::Permit;
+use crate::access::repositories::ReadRepo;
+use crate::repositories::Repository;
+use crate::{Error, Forge};
 use plue_contract::RepoId;
 use plue_git::browse::{BrowseError, DiffOptions};
 use plue_git::oid::Oid;
@@ -102,10 +105,25 @@ impl Inner {
     }
 }
 
+fn key(repository: &Repository, question: Question) -> Key {
+    (repository.id, repository.restore_epoch, question)
+}
+
+/// What a door made of a repository's objects before ([`View::keep_rendered`]), under a name that
+/// says all on which it depends: the commits or objects, the path, and in which form. Nothing is
+/// opened for it. `None` where it is to be made.
+pub fn rendered<T: Send + Sync + 'static>(
+    forge: &Forge,
+    permit: &Permit<ReadRepo>,
+    name: &str,
+) -> Option<Arc<T>> {
+    let key = key(permit.on(), Question::Rendered(name.to_owned()));
+    forge.local_git().answers.get(&key)
+}
+
 impl View {
     fn key(&self, question: Question) -> Key {
-        let repository = self.repository();
-        (repository.id, repository.restore_epoch, question)
+        key(self.repository(), question)
     }
 
     /// An answer from before, or one that is found now. It is kept where `bytes` says how large
@@ -130,14 +148,7 @@ impl View {
         Ok(found)
     }
 
-    /// What a door made of answers before, under a name that says all on which it depends: the
-    /// commits or objects, the path, and in which form. `None` where it is to be made anew.
-    pub fn rendered<T: Send + Sync + 'static>(&self, name: &str) -> Option<Arc<T>> {
-        let key = self.key(Question::Rendered(name.to_owned()));
-        self.forge.local_git().answers.get(&key)
-    }
-
-    /// Keeps what a door made for [`View::rendered`]; `bytes` is how much memory it takes. It must
+    /// Keeps what a door made for [`rendered`]; `bytes` is how much memory it takes. It must
     /// follow from immutable objects alone.
     pub fn keep_rendered<T: Send + Sync + 'static>(&self, name: &str, rendered: Arc<T>, bytes: usize) {
         let key = self.key(Question::Rendered(name.to_owned()));

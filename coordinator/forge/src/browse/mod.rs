@@ -12,6 +12,7 @@ pub(crate) mod prepare;
 mod trees;
 
 pub(crate) use answers::Answers;
+pub use answers::rendered;
 
 use crate::access::Permit;
 use crate::access::repositories::ReadRepo;

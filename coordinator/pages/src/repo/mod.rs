@@ -53,6 +53,8 @@ pub struct Head {
     pub archived: bool,
     /// The bookmark that is shown where none is named.
     pub default_bookmark: String,
+    /// Whether the visitor may change its settings.
+    pub administers: bool,
 }
 
 impl Head {
@@ -193,12 +195,7 @@ pub fn page(
         tab(words::TAGS, &tags, Icon::Tag, "g t", Behind::Tags),
         tab(words::PEOPLE, &people, Icon::People, "g u", Behind::People),
     ];
-    // Others who may change them come by the address.
-    let own = frame
-        .viewer
-        .as_ref()
-        .is_some_and(|viewer| viewer.name == head.owner);
-    if own || behind == Behind::Settings {
+    if head.administers {
         tabs.push(tab(
             words::SETTINGS,
             &settings,

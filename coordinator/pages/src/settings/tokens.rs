@@ -39,6 +39,7 @@ mod words {
     pub const ENDS: &str = "ends ";
     pub const NEVER_ENDS: &str = "never ends";
     pub const ONLY: &str = "only ";
+    pub const OUT_OF_SIGHT: &str = "one that you cannot see any more";
     pub const ALL_REPOSITORIES: &str = "all repositories";
     pub const ADMIN: Choice<'static> = Choice {
         value: "admin",
@@ -90,8 +91,9 @@ pub struct Token {
     pub last_eight: String,
     /// What it may do.
     pub scopes: Vec<&'static str>,
-    /// For how many repositories alone it counts; none for all.
-    pub repositories: Option<usize>,
+    /// The only repositories for which it counts, those without a name being out of the owner's
+    /// sight; none for all.
+    pub repositories: Option<Vec<Option<String>>>,
     /// When it was made, in milliseconds since 1970.
     pub created_at_ms: i64,
     /// When it ends.
@@ -194,7 +196,16 @@ fn row(viewer: &Viewer, action: &str, token: &Token) -> maud::Markup {
                 (token.scopes.join(", ")) " · "
                 @match &token.repositories {
                     None => (words::ALL_REPOSITORIES),
-                    Some(only) => { (words::ONLY) (crate::repositories::count(*only as i64)) },
+                    Some(only) => {
+                        (words::ONLY)
+                        @for (nth, path) in only.iter().enumerate() {
+                            @if nth > 0 { ", " }
+                            @match path {
+                                Some(path) => a href={ "/" (path) } { (path) },
+                                None => (words::OUT_OF_SIGHT),
+                            }
+                        }
+                    },
                 }
             }
             p.meta {

@@ -30,9 +30,9 @@ use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, VARY
 use http::{HeaderValue, StatusCode};
 use plue_contract::Who;
 use plue_forge::Permit;
-use plue_forge::access::repositories::{ReadRepo, read};
+use plue_forge::access::repositories::{ReadRepo, read_as};
 use plue_forge::browse::{self, Located, LocatedKind, View};
-use plue_forge::repositories::Repository;
+use plue_forge::repositories::{Repository, Role};
 use plue_pages::highlight::Lines;
 use plue_pages::repo::{Head, RefKind, Spot};
 use sha2::{Digest, Sha256};
@@ -72,6 +72,8 @@ impl Default for Kept {
 /// A repository that the visitor may see.
 pub struct Room {
     permit: Permit<ReadRepo>,
+    /// Whether the visitor may change its settings.
+    administers: bool,
     /// What stands for everything that the page is made from, where everybody gets the same.
     version: Option<String>,
 }
@@ -88,7 +90,7 @@ impl Room {
     /// Permits the visitor to see the repository that the path names.
     pub async fn enter(site: &Site, visit: &Visit, path: &Path) -> Result<Entered, Failure> {
         let named = path.repository()?;
-        let permit = read(&site.forge, &visit.caller, &named, site.now_ms()).await?;
+        let (permit, role) = read_as(&site.forge, &visit.caller, &named, site.now_ms()).await?;
         let repository = permit.on();
         let address = visit.frame().path;
         let there = repository.path();
@@ -108,7 +110,11 @@ impl Room {
             let hash = Sha256::digest(format!("{} {address}", site.stamp(repository)));
             hash[..16].iter().map(|byte| format!("{byte:02x}")).collect()
         });
-        Ok(Entered::Room(Box::new(Self { permit, version })))
+        Ok(Entered::Room(Box::new(Self {
+            permit,
+            administers: role == Role::Admin,
+            version,
+        })))
     }
 
     /// The repository.
@@ -118,7 +124,10 @@ impl Room {
 
     /// What the head of its pages says.
     pub fn head(&self) -> Head {
-        head(self.repository())
+        Head {
+            administers: self.administers,
+            ..head(self.repository())
+        }
     }
 
     /// The answer, where nothing has to be looked up for it: the visitor has the page already, or
@@ -197,7 +206,7 @@ fn moved(address: &str) -> Result<Response, Failure> {
     Ok((StatusCode::FOUND, [(LOCATION, location)]).into_response())
 }
 
-/// What every page of a repository says of it.
+/// What every page of a repository says of it, to whoever may change its settings.
 pub fn head(repository: &Repository) -> Head {
     Head {
         owner: repository.owner.to_string(),
@@ -206,6 +215,7 @@ pub fn head(repository: &Repository) -> Head {
         private: repository.private,
         archived: repository.archived,
         default_bookmark: repository.default_bookmark.clone(),
+        administers: true,
     }
 }
 

@@ -6,20 +6,24 @@
 use super::super::super::cached;
 use super::super::super::extract::{Path, Query};
 use super::super::super::failure::Failure;
+use super::super::super::range::{Part, part};
 use super::super::super::site::Site;
 use super::super::Visit;
 use super::{Entered, Room, moved};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use futures_util::{StreamExt, stream};
-use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use http::{HeaderValue, header};
+use http::header::{
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+};
+use http::{HeaderValue, Method, StatusCode};
 use plue_contract::Code;
 use plue_forge::browse::{ArchiveFormat, Stream};
 use plue_pages::repo::{Sight, address};
 use serde::Deserialize;
+use std::io;
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 
@@ -52,9 +56,10 @@ pub struct RawQuery {
     download: Option<String>,
 }
 
-/// The bytes of a file.
+/// The bytes of a file, or a range of them.
 pub async fn raw(
     State(site): State<Site>,
+    method: Method,
     visit: Visit,
     path: Path,
     Query(query): Query<RawQuery>,
@@ -70,6 +75,7 @@ pub async fn raw(
         return moved(&address(&head, Sight::Tree, &located.name, &located.path));
     }
     let mut file = view.raw(located.commit, &located.path).await?;
+    let size_bytes = file.size_bytes();
     let mut begin = Vec::with_capacity(LOOK_BYTES);
     (&mut file)
         .take(LOOK_BYTES as u64)
@@ -87,9 +93,29 @@ pub async fn raw(
     let attached = query.download.is_some() || (picture.is_none() && !is_text);
     let name = located.path.rsplit('/').next().unwrap_or("file").to_owned();
     let tag = format!("\"{}-{}\"", file.oid(), u8::from(attached));
+    let asked = match size_bytes {
+        Some(size) => part(&method, &visit.headers, &tag, size),
+        None => Part::Whole,
+    };
+    let all = format!("*/{}", size_bytes.unwrap_or_default());
+    let begin = Bytes::from(begin);
     Ok(cached::tagged(&visit.headers, &tag, || {
-        let mut response = streamed(Bytes::from(begin), file);
+        let mut response = match asked {
+            Part::Whole => streamed(begin, file),
+            Part::Bytes { first, length } => {
+                let mut response = body_of(skipped(begin, file, first, length), Some(length));
+                let range = format!("{first}-{}/{}", first + length - 1, &all[2..]);
+                ranged(&mut response, StatusCode::PARTIAL_CONTENT, &range);
+                response
+            }
+            Part::Nowhere => {
+                let mut response = Response::default();
+                ranged(&mut response, StatusCode::RANGE_NOT_SATISFIABLE, &all);
+                return response;
+            }
+        };
         let headers = response.headers_mut();
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
         if attached {
             headers.insert(CONTENT_DISPOSITION, attachment(&name));
@@ -99,11 +125,55 @@ pub async fn raw(
     }))
 }
 
+fn ranged(response: &mut Response, status: StatusCode, range: &str) {
+    *response.status_mut() = status;
+    if let Ok(range) = HeaderValue::from_str(&format!("bytes {range}")) {
+        response.headers_mut().insert(CONTENT_RANGE, range);
+    }
+}
+
 fn streamed(begin: Bytes, rest: Stream) -> Response {
     let size = rest.size_bytes();
-    let begin = stream::iter([Ok::<_, std::io::Error>(begin)]);
-    let mut response =
-        Body::from_stream(begin.chain(ReaderStream::with_capacity(rest, 64 << 10))).into_response();
+    body_of(chunks(begin, rest), size)
+}
+
+fn chunks(begin: Bytes, rest: Stream) -> impl futures_util::Stream<Item = io::Result<Bytes>> {
+    stream::iter([Ok(begin)]).chain(ReaderStream::with_capacity(rest, 64 << 10))
+}
+
+/// So many bytes after the first ones. Objects are compressed as a whole, so those before are read
+/// and not sent; nothing is read behind the last.
+fn skipped(
+    begin: Bytes,
+    rest: Stream,
+    first: u64,
+    length: u64,
+) -> impl futures_util::Stream<Item = io::Result<Bytes>> {
+    let from_here = (first, length);
+    let cut = chunks(begin, rest).scan(from_here, |(before, left), chunk| {
+        let chunk = chunk.map(|mut chunk| {
+            let skip = usize::try_from(*before).unwrap_or(usize::MAX).min(chunk.len());
+            chunk.advance(skip);
+            chunk.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+            *before -= skip as u64;
+            *left -= chunk.len() as u64;
+            (chunk, *left == 0)
+        });
+        std::future::ready(Some(chunk))
+    });
+    // The last piece is sent, and ends it.
+    let ended = cut.scan(false, |ended, piece| {
+        let goes_on = !std::mem::replace(ended, matches!(&piece, Ok((_, true)) | Err(_)));
+        std::future::ready(goes_on.then(|| piece.map(|(chunk, _)| chunk)))
+    });
+    ended.filter(|piece| std::future::ready(!matches!(piece, Ok(chunk) if chunk.is_empty())))
+}
+
+fn body_of(
+    chunks: impl futures_util::Stream<Item = io::Result<Bytes>> + Send + 'static,
+    size: Option<u64>,
+) -> Response {
+    let mut response = Body::from_stream(chunks).into_response();
     if let Some(size) = size {
         response
             .headers_mut()
@@ -174,7 +244,7 @@ pub async fn archive(State(site): State<Site>, visit: Visit, path: Path) -> Resu
             attachment(&format!("{folder}.{}", format.extension())),
         );
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX));
-        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("none"));
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("none"));
         response
     }))
 }

@@ -11,6 +11,7 @@ use axum::response::Response;
 use http::StatusCode;
 use plue_contract::{Code, RepoId, RepoPath, Scope, Scopes};
 use plue_forge::access::accounts::{read_self, write_self};
+use plue_forge::access::repositories::paths;
 use plue_forge::tokens::{self, NewToken};
 use plue_pages::settings::tokens::{self as pages, Token, Tokens};
 
@@ -26,17 +27,32 @@ async fn page_of(site: &Site, visit: &Visit) -> Result<Tokens, Failure> {
     let permit = read_self(&site.forge, &visit.caller, site.now_ms()).await?;
     let admin = permit.on().admin;
     let found = tokens::list(&site.forge, permit).await?;
-    let token = |token: tokens::Token| Token {
+    let mut listed = Vec::with_capacity(found.len());
+    for token in found {
+        listed.push(shown(site, visit, token).await?);
+    }
+    Ok(Tokens::of(listed, admin))
+}
+
+async fn shown(site: &Site, visit: &Visit, token: tokens::Token) -> Result<Token, Failure> {
+    let repositories = match &token.repositories {
+        None => None,
+        Some(only) => {
+            let found = paths(&site.forge, &visit.caller, only, site.now_ms()).await?;
+            let text = |path: RepoPath| path.to_string();
+            Some(found.into_iter().map(|path| path.map(text)).collect())
+        }
+    };
+    Ok(Token {
         id: token.id.0,
         name: token.name,
         last_eight: token.last_eight,
         scopes: token.scopes.iter().map(Scope::as_str).collect(),
-        repositories: token.repositories.map(|only| only.len()),
+        repositories,
         created_at_ms: token.created_at_ms,
         expires_at_ms: token.expires_at_ms,
         last_used_at_ms: token.last_used_at_ms,
-    };
-    Ok(Tokens::of(found.into_iter().map(token).collect(), admin))
+    })
 }
 
 /// The tokens.
