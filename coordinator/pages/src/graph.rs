@@ -31,12 +31,16 @@ pub struct Row {
     pub merge: bool,
 }
 
-/// Lays out a list of commits, each by its id and the ids of its parents, children before parents.
+/// Lays out a list of commits, each by its id and the ids of its parents. Children stand before
+/// parents, except where clocks were wrong or a second was too long: no line leads to a parent that
+/// stands above its child.
 pub fn lanes<'a, Id: PartialEq + Clone + 'a>(commits: impl Iterator<Item = (&'a Id, &'a [Id])>) -> Vec<Row> {
     // Which commit each lane leads down to.
     let mut lanes: Vec<Option<Id>> = Vec::new();
     let mut rows = Vec::new();
+    let mut above: Vec<&Id> = Vec::new();
     for (id, parents) in commits {
+        above.push(id);
         let mut lines = Vec::new();
         let before = lanes.clone();
         let lane = match lanes.iter().position(|next| next.as_ref() == Some(id)) {
@@ -54,6 +58,9 @@ pub fn lanes<'a, Id: PartialEq + Clone + 'a>(commits: impl Iterator<Item = (&'a 
         }
         let mut below = Vec::new();
         for (nth, parent) in parents.iter().enumerate() {
+            if above.contains(&parent) {
+                continue;
+            }
             let known = lanes.iter().position(|next| next.as_ref() == Some(parent));
             let to = match known {
                 Some(to) => to,
@@ -200,6 +207,21 @@ mod tests {
     fn histories_without_a_common_root_stand_side_by_side() {
         let rows = laid_out(&[(9, &[8]), (5, &[4]), (8, &[]), (4, &[])]);
         assert_eq!(rows.iter().map(|row| row.lane).collect::<Vec<_>>(), [0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn no_line_hangs_below_a_commit_whose_parent_stands_above_it() {
+        // 4 brings 3 into 2, and 3 comes from 2 in the same second.
+        let rows = laid_out(&[(4, &[2, 3]), (2, &[1]), (3, &[2]), (1, &[])]);
+        let from_top = |at| Line {
+            from: Some(at),
+            to: None,
+        };
+        assert_eq!(rows[2].lines.iter().filter(|line| line.to == Some(1)).count(), 0);
+        assert_eq!(
+            (rows[3].lane, rows[3].lines.as_slice()),
+            (0, [from_top(0)].as_slice())
+        );
     }
 
     #[test]
