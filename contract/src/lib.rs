@@ -7,6 +7,7 @@
 
 pub mod bridge;
 pub mod caller;
+pub mod causes;
 pub mod credentials;
 pub mod edge;
 pub mod headers;
@@ -18,6 +19,7 @@ pub mod seal;
 pub mod statement;
 
 pub use caller::{Caller, Via, Who};
+pub use causes::causes;
 pub use ids::{AccountId, DeployKeyId, JobId, PackId, PushId, RepoId, SessionId, SshKeyId, TokenId};
 pub use names::{AccountName, RepoName, RepoPath};
 pub use problem::{Code, Problem};

@@ -8,7 +8,7 @@ use crate::http::site::Site;
 use crate::http::ssh_keys::SshKeyView;
 use crate::http::tokens::{TokenView, repository_ids};
 use crate::telemetry::OpenSocket;
-use plue_contract::{AccountName, Caller, Code, Problem, RepoId, RepoPath, Scopes};
+use plue_contract::{AccountName, Caller, Code, Problem, RepoId, RepoPath, Scopes, causes};
 use plue_forge::access::accounts::administer;
 use plue_forge::access::repositories::create_under;
 use plue_forge::accounts::{self, NewAccount, SigninLink};
@@ -203,12 +203,12 @@ pub async fn serve(listener: UnixListener, site: Site, shutdown: impl Future<Out
                 tokio::spawn(async move {
                     let _open = OpenSocket::of("admin");
                     if let Err(error) = answer(stream, &site).await {
-                        tracing::warn!(%error, "an administration command broke off");
+                        tracing::warn!(error = %causes(&error), "an administration command broke off");
                     }
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "an administration command could not be accepted");
+                tracing::warn!(error = %causes(&error), "an administration command could not be accepted");
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             }
         }

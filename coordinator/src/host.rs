@@ -2,8 +2,8 @@
 //! memory, sessions and credentials asked of the forge.
 
 use crate::http::site::Clock;
-use plue_contract::Who;
 use plue_contract::credentials::Credential;
+use plue_contract::{Who, causes};
 use plue_forge::{Error, Forge, accounts, sessions, tokens};
 use plue_gateway::limits::{BucketKey, Decision, Rate, Table};
 use plue_gateway::{Buckets, Chance, Credentials, PortError, SessionKey, SessionState, Sessions};
@@ -45,7 +45,7 @@ impl Native {
 }
 
 fn failed(error: Error) -> PortError {
-    tracing::warn!(%error, "the gateway's question could not be answered");
+    tracing::warn!(error = %causes(&error), "the gateway's question could not be answered");
     PortError(error.to_string())
 }
 

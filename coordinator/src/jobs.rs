@@ -2,6 +2,7 @@
 //! rather than recorded. Which jobs there are and what each does is the forge's.
 
 use crate::http::site::Site;
+use plue_contract::causes;
 use plue_forge::jobs::Lane;
 use plue_forge::{cache, health, jobs, sessions, watcher};
 use std::future::Future;
@@ -29,7 +30,7 @@ async fn repeat<A: Future<Output = ()>>(every: Duration, act: impl Fn() -> A) {
 pub async fn run(site: &Site, lane: Lane, worker: &str) {
     repeat(JOBS_EVERY, || async {
         if let Err(error) = jobs::run_lane(&site.forge, lane, worker, site.now_ms()).await {
-            tracing::error!(%error, "the jobs could not be run");
+            tracing::error!(error = %causes(&error), "the jobs could not be run");
         }
     })
     .await;
@@ -44,7 +45,7 @@ pub async fn watch(site: &Site, every: Duration) {
                     tracing::info!(?report, "refs were brought in from outside");
                 }
             }
-            Err(error) => tracing::warn!(%error, "the watcher could not look"),
+            Err(error) => tracing::warn!(error = %causes(&error), "the watcher could not look"),
         }
     })
     .await;
@@ -56,7 +57,9 @@ pub async fn evict(site: &Site, every: Duration) {
         match cache::keep_within_budget(&site.forge).await {
             Ok(kept) if kept.evicted > 0 => tracing::info!(?kept, "cached repositories were evicted"),
             Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "the cached repositories could not be measured"),
+            Err(error) => {
+                tracing::warn!(error = %causes(&error), "the cached repositories could not be measured")
+            }
         }
     })
     .await;
@@ -67,11 +70,11 @@ pub async fn count(site: &Site) {
     repeat(COUNT_EVERY, || async {
         match sessions::count_active(&site.forge, site.now_ms()).await {
             Ok(active) => metrics::gauge!("plue_sessions_active").set(active as f64),
-            Err(error) => tracing::warn!(%error, "sessions could not be counted"),
+            Err(error) => tracing::warn!(error = %causes(&error), "sessions could not be counted"),
         }
         match jobs::count_waiting(&site.forge).await {
             Ok(waiting) => metrics::gauge!("plue_jobs_waiting").set(waiting as f64),
-            Err(error) => tracing::warn!(%error, "jobs could not be counted"),
+            Err(error) => tracing::warn!(error = %causes(&error), "jobs could not be counted"),
         }
         let pool = health::pool(&site.forge);
         metrics::gauge!("plue_database_connections", "state" => "open").set(f64::from(pool.open));

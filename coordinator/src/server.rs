@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use places::Places;
+use plue_contract::causes;
 use plue_gateway::AddressRange;
 use std::error::Error;
 use std::future::Future;
@@ -109,7 +110,7 @@ where
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, or a client that was gone already: neither ends the port.
-                tracing::warn!(%error, "a connection could not be accepted");
+                tracing::warn!(error = %causes(&error), "a connection could not be accepted");
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }

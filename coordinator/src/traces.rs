@@ -17,6 +17,7 @@ use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SdkTracerProvider, Tracer};
+use plue_contract::causes;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -63,7 +64,7 @@ impl Traces {
     /// Sends what is left. Blocks, for five seconds at most, and not on the runtime's own threads.
     pub fn stop(self) {
         if let Err(error) = self.0.shutdown_with_timeout(FAREWELL) {
-            tracing::warn!(%error, "the last traces were not sent");
+            tracing::warn!(error = %causes(&error), "the last traces were not sent");
         }
     }
 }

@@ -18,8 +18,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use plue_contract::bridge::{Ask, BridgeStatement, EXEC_PATH, IDENTIFY_PATH, Identity, Stream};
-use plue_contract::headers;
 use plue_contract::seal::{Keyring, MIN_SECRET_BYTES, Purpose};
+use plue_contract::{causes, headers};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::io;
@@ -155,7 +155,7 @@ impl Remote {
             .await
             .map_err(|_| BackendError::Unreachable)?;
         let answer = answer.map_err(|error| {
-            tracing::warn!(connection = connection.id, error = %chain(&error), "the coordinator does not answer");
+            tracing::warn!(connection = connection.id, error = %causes(&error), "the coordinator does not answer");
             match is_untrusted(&error) {
                 true => BackendError::Untrusted,
                 false => BackendError::Unreachable,
@@ -220,7 +220,7 @@ impl Backend for Remote {
                     Err(_trailers) => continue,
                 },
                 Some(Err(error)) => {
-                    tracing::warn!(connection = connection.id, error = %chain(&error), "the coordinator went away");
+                    tracing::warn!(connection = connection.id, error = %causes(&error), "the coordinator went away");
                     return Err(BackendError::Lost);
                 }
                 None => return Err(BackendError::Lost),
@@ -250,18 +250,6 @@ struct Status(StatusCode);
 
 fn internal(error: impl std::error::Error + Send + Sync + 'static) -> BackendError {
     BackendError::Internal(Box::new(error))
-}
-
-/// An error with all its sources.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 /// Whether the other side's certificate was refused.

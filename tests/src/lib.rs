@@ -17,4 +17,5 @@ pub mod push;
 pub mod s3;
 pub mod serve;
 pub mod slow;
+pub mod soak;
 pub mod trace;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails where it stands")]
 
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use plue_tests::engines::{self, Engine};
 use plue_tests::git::Home;
 use plue_tests::history::History;
 use plue_tests::serve::{Plue, Settings};
+use plue_tests::soak::rounds;
 
 /// The numbered steps of the write path.
 const POINTS: &[&str] = &[
@@ -28,14 +30,6 @@ const POINTS: &[&str] = &[
     "push-8-materialised",
     "push-9-reported",
 ];
-
-/// How often each point is tried; a soak sets `PLUE_TESTS_ROUNDS` to 50.
-fn rounds() -> u32 {
-    std::env::var("PLUE_TESTS_ROUNDS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(1)
-}
 
 /// A user whose home knows the forge wherever it listens after a restart.
 struct User {
@@ -71,13 +65,13 @@ fn no_acknowledged_push_is_lost_when_the_forge_dies() {
             .git(&work, &["push", "-q", &plue.url("ada/engine"), "main"])
             .unwrap();
         let mut settings = plue.stop().unwrap();
-        for round in 0..rounds() {
+        for round in 0..rounds(1) {
             for point in POINTS {
                 let what = format!("{name}, {point}, round {round}");
                 settings = die_at(&user, &work, settings, point, &what);
             }
         }
-        println!("{name}: {} kills survived", rounds() as usize * POINTS.len());
+        println!("{name}: {} kills survived", rounds(1) * POINTS.len());
         let plue = settings.start().unwrap();
         user.find(&plue);
         let whole = user.home.at("whole.git");
@@ -203,17 +197,20 @@ fn the_cache_may_be_deleted_under_load() {
     let cache = plue.data().join("cache");
     assert!(cache.exists(), "the cache lies where the tests look for it");
     let done = AtomicBool::new(false);
+    // Held by who deletes, and by a client for which a deletion in the middle was no excuse.
+    let hand = Mutex::new(());
     let clones = std::thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
                 std::thread::sleep(Duration::from_millis(1000));
+                let _deleting = hand.lock().unwrap();
                 for entry in std::fs::read_dir(&cache).into_iter().flatten().flatten() {
                     // Files appear and go while it is deleted; whatever is left is deleted the next time.
                     let _ = std::fs::remove_dir_all(entry.path());
                 }
             }
         });
-        let (home, plue) = (&home, &plue);
+        let (home, plue, hand) = (&home, &plue, &hand);
         let readers: Vec<_> = (0..3)
             .map(|reader| {
                 scope.spawn(move || {
@@ -225,13 +222,15 @@ fn the_cache_may_be_deleted_under_load() {
                             plue.url("ada/engine")
                         };
                         let into = format!("clone-{reader}-{round}.git");
-                        let said = home
-                            .try_git(home.path(), &["clone", "-q", "--mirror", &address, &into])
-                            .unwrap();
-                        if said.ok {
-                            home.fsck(&home.at(&into)).unwrap();
+                        let clone = ["clone", "-q", "--mirror", &address, &into];
+                        if home.try_git(home.path(), &clone).unwrap().ok {
                             clean += 1;
+                        } else {
+                            let _ = std::fs::remove_dir_all(home.at(&into));
+                            let _kept = hand.lock().unwrap();
+                            home.git(home.path(), &clone).expect("the next request succeeds");
                         }
+                        home.fsck(&home.at(&into)).unwrap();
                         let _ = std::fs::remove_dir_all(home.at(&into));
                     }
                     clean
@@ -246,15 +245,15 @@ fn the_cache_may_be_deleted_under_load() {
             .unwrap();
             let work = home.at("writer");
             let mut acknowledged = String::new();
+            let url = plue.url("ada/engine");
+            let push = ["push", &url, "HEAD:refs/heads/news"];
             for round in 0..8 {
-                let new = home
+                acknowledged = home
                     .commit(&work, "news.txt", &format!("{round}"), "News")
                     .unwrap();
-                let said = home
-                    .try_git(&work, &["push", &plue.url("ada/engine"), "HEAD:refs/heads/news"])
-                    .unwrap();
-                if said.ok {
-                    acknowledged = new;
+                if !home.try_git(&work, &push).unwrap().ok {
+                    let _kept = hand.lock().unwrap();
+                    home.git(&work, &push).expect("the next request succeeds");
                 }
             }
             acknowledged
@@ -268,7 +267,6 @@ fn the_cache_may_be_deleted_under_load() {
         "{} of 24 clones were clean while the cache was being deleted",
         clones.0
     );
-    assert!(!clones.1.is_empty(), "some push got through");
     home.git(
         home.path(),
         &["clone", "-q", "--mirror", &plue.url("ada/engine"), "after.git"],
@@ -278,7 +276,7 @@ fn the_cache_may_be_deleted_under_load() {
     let news = home
         .git(&home.at("after.git"), &["rev-list", "refs/heads/news"])
         .unwrap();
-    assert!(news.contains(&clones.1), "no acknowledged push is lost");
+    assert!(news.starts_with(&clones.1), "no acknowledged push is lost");
     plue.stop().unwrap();
 }
 

@@ -13,17 +13,10 @@ use anyhow::{Context as _, ensure};
 use plue_tests::git::Home;
 use plue_tests::power::{Names, Power};
 use plue_tests::serve::{Plue, Settings};
+use plue_tests::soak::rounds;
 
 /// How many push at once.
 const PUSHERS: usize = 3;
-
-/// How often the power goes in one test; a soak sets `PLUE_TESTS_ROUNDS`.
-fn rounds() -> usize {
-    std::env::var("PLUE_TESTS_ROUNDS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(2)
-}
 
 /// One who pushes to a branch of their own, and what they were told.
 struct Pusher {
@@ -167,7 +160,7 @@ fn what_was_answered_outlives_the_power() {
         let Some((mut site, mut settings)) = Site::begin(Settings::new().unwrap()) else {
             return;
         };
-        for round in 0..rounds() {
+        for round in 0..rounds(2) {
             let plue = settings.start().unwrap();
             settings = site.push_until_killed(plue, 9);
             assert!(site.pushers.iter().any(|pusher| pusher.acknowledged.is_some()));

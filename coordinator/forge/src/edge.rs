@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::repositories::Repository;
 use crate::{Error, Forge};
 use plue_contract::edge::{DRIFT_MS, Event, LEASE_MS, MAX_NAMES_A_NOTICE, STALE_MS, granted_until_ms};
-use plue_contract::{Caller, RepoId, RepoPath};
+use plue_contract::{Caller, RepoId, RepoPath, causes};
 use plue_store::grants as rows;
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -99,7 +99,7 @@ pub(crate) async fn settle(forge: &Forge, change: Change, clock: &Clock) {
     let (grants, now_ms) = match found.await {
         Ok(found) => found,
         Err(error) => {
-            tracing::warn!(%error, "grants of the edge cannot be read: a change waits for the longest");
+            tracing::warn!(error = %causes(&error), "grants of the edge cannot be read: a change waits for the longest");
             return tokio::time::sleep(Duration::from_millis(LEASE_MS + DRIFT_MS)).await;
         }
     };

@@ -2,7 +2,7 @@
 
 use crate::failpoints::FailPoint;
 use plue_blobs::BlobError;
-use plue_contract::{Code, Problem, Scope};
+use plue_contract::{Code, Problem, Scope, causes};
 use plue_git::CacheError;
 use plue_store::{StoreError, TxError};
 
@@ -60,7 +60,7 @@ pub enum Error {
     BlobsUnavailable(#[source] BlobError),
     /// The disk, or what holds the packs, is full.
     #[error("there is no room left")]
-    Full,
+    Full(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Whoever asked is not there any more.
     #[error("the client is gone")]
     ClientGone,
@@ -94,9 +94,14 @@ impl Error {
         matches!(self, Self::Store(StoreError::CommitUnknown { .. }))
     }
 
-    /// Whether it is a fault of ours, whose cause belongs in the log.
+    /// Whether nothing can be said of it outside but that something went wrong.
     pub fn is_internal(&self) -> bool {
         matches!(Problem::from(self).code, Code::Internal)
+    }
+
+    /// Whether it is no fault of whoever asked, so that its causes belong in the log.
+    pub fn is_ours(&self) -> bool {
+        !matches!(self, Self::Busy { .. }) && Problem::from(self).code.status() >= 500
     }
 }
 
@@ -132,7 +137,7 @@ impl From<&Error> for Problem {
                 "What holds the packs does not answer just now; nothing was changed. Please try again.",
             )
             .retry_after(5),
-            Error::Full => no_room(),
+            Error::Full(_) => no_room(),
             Error::ClientGone => Self::new(Code::InvalidRequest, said),
             Error::Store(store) => store_problem(store),
             Error::Internal(_) => Self::internal(),
@@ -149,16 +154,17 @@ impl From<Error> for Problem {
 fn no_room() -> Problem {
     Problem::new(
         Code::InsufficientStorage,
-        "There is no room left on the server; nothing was changed.",
+        "There is no room left on the server's disk; nothing was changed. Whoever runs it has to free some space; \
+         then try again.",
     )
 }
 
 impl From<BlobError> for Error {
     fn from(error: BlobError) -> Self {
         match error {
-            BlobError::Full { .. } => Self::Full,
+            error @ BlobError::Full { .. } => Self::Full(error.into()),
             error if error.may_be_retried() => Self::BlobsUnavailable(error),
-            error => Self::Internal(format!("blobs: {error}")),
+            error => Self::Internal(format!("blobs: {}", causes(&error))),
         }
     }
 }
@@ -168,7 +174,7 @@ impl From<CacheError> for Error {
         match error {
             CacheError::Locked => Self::Busy { retry_after_s: 1 },
             CacheError::Io(io) => Self::from(io),
-            error => Self::Internal(format!("cache: {error}")),
+            error => Self::Internal(format!("cache: {}", causes(&error))),
         }
     }
 }
@@ -190,7 +196,7 @@ impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
         use std::io::ErrorKind;
         match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full,
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full(error.into()),
             ErrorKind::BrokenPipe
             | ErrorKind::ConnectionReset
             | ErrorKind::ConnectionAborted
@@ -252,7 +258,7 @@ mod tests {
             (Error::Archived, 423),
             (Error::TooLarge("10 MB".into()), 413),
             (Error::Busy { retry_after_s: 1 }, 503),
-            (Error::Full, 507),
+            (Error::Full("x".into()), 507),
             (Error::ClientGone, 400),
             (Error::Store(StoreError::Missing { statement: "x" }), 500),
             (

@@ -1,6 +1,7 @@
 //! Whether what the forge depends on answers.
 
 use crate::Forge;
+use plue_contract::causes;
 pub use plue_store::PoolFigures;
 
 /// How the forge is.
@@ -25,10 +26,10 @@ impl Health {
 pub async fn check(forge: &Forge) -> Health {
     let (database, blobs) = tokio::join!(forge.store().health(), forge.blobs().check());
     if let Err(error) = &database {
-        tracing::warn!(%error, "the database does not answer");
+        tracing::warn!(error = %causes(&error), "the database does not answer");
     }
     if let Err(error) = &blobs {
-        tracing::warn!(%error, "the store of packs does not answer");
+        tracing::warn!(error = %causes(&error), "the store of packs does not answer");
     }
     Health {
         database: database.is_ok(),

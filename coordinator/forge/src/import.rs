@@ -9,7 +9,7 @@ use crate::pushes::accept::accept;
 use crate::pushes::{Ground, Proposal};
 use crate::repositories::{self, DEFAULT_BOOKMARK, Making, NewRepository, Repository};
 use crate::{Error, Forge};
-use plue_contract::{Caller, Problem, RepoName, RepoPath};
+use plue_contract::{Caller, Problem, RepoName, RepoPath, causes};
 use plue_git::import::{Source, inspect};
 use plue_git::oid::Oid;
 use plue_git::quarantine::QuarantineLimits;
@@ -188,18 +188,20 @@ async fn adopt_one(forge: &Forge, caller: &Caller, path: &str, from: &Path, now_
     match access::read(forge, caller, &path, now_ms).await {
         Ok(_) => return Outcome::Skipped("it is here already".to_owned()),
         Err(Error::NotFound) => {}
-        Err(error) => return Outcome::Failed(Problem::from(&error).detail),
+        Err(error) => return failed(&path, &error),
     }
     let permit = match access::create_under(forge, caller, &path.owner, now_ms).await {
         Ok(permit) => permit,
         Err(Error::NotFound) => return Outcome::Failed(format!("there is no account {}", path.owner)),
-        Err(error) => return Outcome::Failed(Problem::from(&error).detail),
+        Err(error) => return failed(&path, &error),
     };
     match import(forge, permit, path.name.clone(), from, now_ms).await {
         Ok(_) => Outcome::Created,
-        Err(error) => {
-            tracing::warn!(%path, %error, "a repository could not be adopted");
-            Outcome::Failed(Problem::from(&error).detail)
-        }
+        Err(error) => failed(&path, &error),
     }
+}
+
+fn failed(path: &RepoPath, error: &Error) -> Outcome {
+    tracing::warn!(%path, error = %causes(error), "a repository could not be adopted");
+    Outcome::Failed(Problem::from(error).detail)
 }

@@ -4,7 +4,7 @@
 //! them does is a function of the noun that it is about.
 
 use crate::{Error, Forge, browse, edge, maintenance, sessions, sweeper};
-use plue_contract::RepoId;
+use plue_contract::{RepoId, causes};
 use plue_store::Tx;
 use plue_store::jobs::{self as rows, JobRow, NewJobRow, Which};
 use serde::{Deserialize, Serialize};
@@ -203,7 +203,9 @@ pub async fn run_lane(forge: &Forge, lane: Lane, worker: &str, now_ms: i64) -> R
             let ended_ms = clock.now_ms();
             match &outcome {
                 Ok(_) => tracing::info!(took_ms = ended_ms - begun_ms, "a job is done"),
-                Err((_, error)) => tracing::warn!(%error, "a job failed and will be tried again"),
+                Err((_, error)) => {
+                    tracing::warn!(error = %causes(&error), "a job failed and will be tried again")
+                }
             }
             end(forge, &row, worker, outcome, ended_ms).await
         };

@@ -11,7 +11,7 @@ use crate::{Error, Forge, jobs};
 use plue_contract::{AccountId, AccountName, Caller, RepoId, RepoName, RepoPath};
 use plue_git::{ObjectFormat, refname::RefName};
 use plue_store::repositories::{self as rows, RepositoryRow};
-use plue_store::{Tx, accounts as account_rows};
+use plue_store::{Tx, accounts as account_rows, redirects};
 use std::str::FromStr;
 
 /// The bookmark of a repository whose maker names none.
@@ -349,8 +349,8 @@ pub async fn update(
                 }
                 let renamed = change.name.as_ref().filter(|name| **name != before.name);
                 if let Some(name) = renamed.filter(|name| name.key() != before.name.key()) {
-                    rows::drop_redirect(tx, before.owner_id, &name.key()).await?;
-                    rows::put_redirect(tx, before.owner_id, &before.name.key(), id, now_ms).await?;
+                    redirects::drop(tx, before.owner_id, &name.key()).await?;
+                    redirects::put(tx, before.owner_id, &before.name.key(), id, now_ms).await?;
                 }
                 let row = rows::ChangeRow {
                     name: renamed.cloned(),
@@ -394,8 +394,8 @@ pub async fn transfer(
                 if before.owner_id == owner_id {
                     return Ok((before.clone(), before));
                 }
-                rows::drop_redirect(tx, owner_id, &before.name.key()).await?;
-                rows::put_redirect(tx, before.owner_id, &before.name.key(), id, now_ms).await?;
+                redirects::drop(tx, owner_id, &before.name.key()).await?;
+                redirects::put(tx, before.owner_id, &before.name.key(), id, now_ms).await?;
                 plue_store::collaborators::remove(tx, id, owner_id).await?;
                 let row = rows::ChangeRow {
                     owner_id: Some(owner_id),
@@ -470,7 +470,7 @@ pub async fn restore(
                 let before = one(tx, id).await?;
                 if before.deleted_at_ms.is_some() {
                     rows::set_deleted(tx, id, None, now_ms).await.map_err(taken)?;
-                    rows::drop_redirect(tx, before.owner_id, &before.name.key()).await?;
+                    redirects::drop(tx, before.owner_id, &before.name.key()).await?;
                 }
                 one(tx, id).await
             })

@@ -4,7 +4,7 @@ use crate::access::accounts::{Administer, ReadSelf, WriteSelf};
 use crate::access::{Permit, require_scope};
 use crate::accounts::{self, check_label};
 use crate::{Error, Forge};
-use plue_contract::{AccountId, AccountName, DeployKeyId, RepoId, Scope, Scopes, SshKeyId, Via, Who};
+use plue_contract::{AccountId, AccountName, DeployKeyId, RepoId, Scope, Scopes, SshKeyId, Via, Who, causes};
 use plue_store::ssh_keys::{self as rows, SshKeyRow};
 use plue_store::{StoreError, Tx};
 use ssh_key::HashAlg;
@@ -334,6 +334,6 @@ fn is_note_due(last_used_at_ms: Option<i64>, now_ms: i64) -> bool {
 /// The note is worth less than the answer: without it the caller still gets in.
 fn warn_unless(noted: Result<(), StoreError>) {
     if let Err(error) = noted {
-        tracing::warn!(%error, "the use of an SSH key could not be noted");
+        tracing::warn!(error = %causes(&error), "the use of an SSH key could not be noted");
     }
 }

@@ -5,7 +5,7 @@ use crate::access::accounts::{Administer, ReadSelf, WriteSelf};
 use crate::accounts::{check_label, who};
 use crate::{Error, Forge};
 use plue_contract::credentials::{Family, secret_hash};
-use plue_contract::{AccountName, Caller, RepoId, Scope, Scopes, TokenId, Via, Who};
+use plue_contract::{AccountName, Caller, RepoId, Scope, Scopes, TokenId, Via, Who, causes};
 use plue_store::Tx;
 use plue_store::accounts::AccountRow;
 use plue_store::tokens::{self as rows, TokenRow};
@@ -295,7 +295,7 @@ pub async fn authenticate(forge: &Forge, secret: &str, now_ms: i64) -> Result<Op
             })
             .await;
         if let Err(error) = noted {
-            tracing::warn!(%error, token = %token.id, "the use of a token could not be noted");
+            tracing::warn!(error = %causes(&error), token = %token.id, "the use of a token could not be noted");
         }
     }
     Ok(Some(who(

@@ -4,7 +4,7 @@
 use super::body::BodyError;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use plue_contract::{Code, Problem};
+use plue_contract::{Code, Problem, causes};
 
 /// A handler's refusal.
 #[derive(Debug)]
@@ -47,12 +47,8 @@ impl Failure {
 
 impl From<plue_forge::Error> for Failure {
     fn from(error: plue_forge::Error) -> Self {
-        if error.is_internal() {
-            let cause: &dyn std::error::Error = &error;
-            let causes: Vec<String> = std::iter::successors(Some(cause), |e| e.source())
-                .map(ToString::to_string)
-                .collect();
-            tracing::error!(cause = causes.join(": "), "a verb failed");
+        if error.is_ours() {
+            tracing::error!(error = %causes(&error), "a verb failed");
         }
         Self(Problem::from(&error))
     }

@@ -15,7 +15,7 @@ use http_body_util::BodyExt;
 use plue_contract::bridge::{Ask as BridgeAsk, BridgeStatement, Identity, Stream as FrameStream};
 use plue_contract::edge::{Answer, Ask, Question, SessionFacts};
 use plue_contract::headers::BRIDGE;
-use plue_contract::{Code, Problem};
+use plue_contract::{Code, Problem, causes};
 use plue_forge::{accounts, edge, sessions, tokens};
 use plue_gateway::Credential;
 use plue_ssh_bridge::{Connection, Exec, encode_exit_frame, encode_frames};
@@ -44,7 +44,7 @@ pub async fn introspect(State(site): State<Site>, request: Request) -> Result<ax
     let now_ms = site.now_ms();
     let question = Question::open(sealed, &site.keys.introspect, now_ms.cast_unsigned());
     let question = question.map_err(|error| {
-        tracing::warn!(%error, "a question about a credential was not believed");
+        tracing::warn!(error = %causes(&error), "a question about a credential was not believed");
         unbelieved()
     })?;
     Ok(axum::Json(answer(&site, question.ask, now_ms).await?))
@@ -108,7 +108,7 @@ fn statement(site: &Site, headers: &HeaderMap) -> Result<BridgeStatement, Failur
     let header = headers.get(BRIDGE).and_then(|value| value.to_str().ok());
     let header = header.ok_or_else(unbelieved)?;
     BridgeStatement::open(header, &site.keys.bridge, site.now_ms().cast_unsigned()).map_err(|error| {
-        tracing::warn!(%error, "a bridge's statement was not believed");
+        tracing::warn!(error = %causes(&error), "a bridge's statement was not believed");
         unbelieved()
     })
 }

@@ -36,7 +36,7 @@ use futures_util::FutureExt;
 use http::header::{CACHE_CONTROL, SET_COOKIE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use plue_contract::headers::MADE_FROM;
-use plue_contract::{Code, Problem, RepoPath};
+use plue_contract::{Code, Problem, RepoPath, causes};
 use plue_gateway::routes::Class;
 use plue_gateway::{Forward, Gateway, Host, Stopped, Verdict};
 use site::Site;
@@ -175,7 +175,7 @@ impl<H: Host + 'static> Door<H> {
 async fn mark(site: &Site, path: &RepoPath) -> Option<HeaderValue> {
     let found = plue_forge::edge::public(&site.forge, path, site.now_ms()).await;
     let repository = found.unwrap_or_else(|error| {
-        tracing::warn!(%error, "the edge keeps nothing of this answer");
+        tracing::warn!(error = %causes(&error), "the edge keeps nothing of this answer");
         None
     })?;
     HeaderValue::from_str(&site.stamp(&repository).to_string()).ok()

@@ -20,6 +20,7 @@ mod migrate;
 pub mod packs;
 pub mod pushes;
 mod query;
+pub mod redirects;
 pub mod refs;
 pub mod repositories;
 pub mod sessions;

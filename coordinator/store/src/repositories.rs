@@ -1,7 +1,7 @@
-//! Repositories and the redirects that their former names leave. Who may see one is the forge's
-//! to decide; [`find`] brings what that decision needs in one statement.
+//! Repositories. Who may see one is the forge's to decide; [`find`] brings what that decision needs in
+//! one statement, by a redirect where a former name is asked for.
 
-use crate::{Conn, StoreError, Tx, query, query_built};
+use crate::{Conn, StoreError, Tx, query, query_built, redirects};
 use plue_contract::{AccountId, RepoId, RepoPath};
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row};
@@ -133,7 +133,7 @@ pub async fn reserve_id(tx: &mut Tx<'_>) -> Result<RepoId, StoreError> {
 /// Makes a repository; `Unique { repositories__owner_id__name_key }` where the owner has one of
 /// that name. A redirect that stood under the name ends.
 pub async fn insert(tx: &mut Tx<'_>, new: &NewRepositoryRow<'_>, now_ms: i64) -> Result<(), StoreError> {
-    drop_redirect(tx, new.owner_id, &new.name.key()).await?;
+    redirects::drop(tx, new.owner_id, &new.name.key()).await?;
     query(
         "repositories.insert",
         "INSERT INTO repositories (id, uuid, owner_id, name, name_key, description, private, object_format, \
@@ -496,6 +496,16 @@ pub async fn set_deleted(
     Ok(())
 }
 
+/// Every repository, the deleted ones too.
+pub async fn every(conn: &mut Conn) -> Result<Vec<RepositoryRow>, StoreError> {
+    query_built(
+        "repositories.every",
+        format!("SELECT {COLUMNS} FROM repositories r JOIN accounts a ON a.id = r.owner_id ORDER BY r.id"),
+    )
+    .all(conn)
+    .await
+}
+
 /// Repositories that were deleted before a moment, the longest deleted first.
 pub async fn deleted(conn: &mut Conn, before_ms: i64) -> Result<Vec<RepositoryRow>, StoreError> {
     query_built(
@@ -562,40 +572,4 @@ pub async fn purge(tx: &mut Tx<'_>, id: RepoId) -> Result<bool, StoreError> {
         query(name, sql).bind(id.0).execute(tx).await?;
     }
     Ok(true)
-}
-
-/// Lets a former name lead to the repository.
-pub async fn put_redirect(
-    tx: &mut Tx<'_>,
-    owner: AccountId,
-    name_key: &str,
-    to: RepoId,
-    now_ms: i64,
-) -> Result<(), StoreError> {
-    query(
-        "redirects.put",
-        "INSERT INTO redirects (owner_id, name_key, repository_id, created_at_ms) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (owner_id, name_key) DO UPDATE SET repository_id = excluded.repository_id, \
-         created_at_ms = excluded.created_at_ms",
-    )
-    .bind(owner.0)
-    .bind(name_key)
-    .bind(to.0)
-    .bind(now_ms)
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// Ends the redirect under a name, if there is one.
-pub async fn drop_redirect(tx: &mut Tx<'_>, owner: AccountId, name_key: &str) -> Result<(), StoreError> {
-    query(
-        "redirects.drop",
-        "DELETE FROM redirects WHERE owner_id = $1 AND name_key = $2",
-    )
-    .bind(owner.0)
-    .bind(name_key)
-    .execute(tx)
-    .await?;
-    Ok(())
 }

@@ -8,7 +8,7 @@ use plue_store::pushes::{self, NewPushRow};
 use plue_store::refs::{self, RefRow};
 use plue_store::repositories::{self, ChangeRow, Listing, NewRepositoryRow, Order, PushedRow, Viewer};
 use plue_store::testing::on_both_engines;
-use plue_store::{Store, StoreError, Tx, collaborators, query};
+use plue_store::{Store, StoreError, Tx, collaborators, query, redirects};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -97,7 +97,7 @@ async fn a_repository_is_found_by_its_names() {
         };
         let change = &change;
         tx!(&store, |tx| {
-            repositories::put_redirect(tx, ada, "engine", id, 12).await?;
+            redirects::put(tx, ada, "engine", id, 12).await?;
             repositories::update(tx, id, change, 12).await?;
         })
         .unwrap();

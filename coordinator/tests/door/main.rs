@@ -7,6 +7,7 @@ mod access;
 mod admin;
 mod answers;
 mod browser;
+mod cases;
 mod conformance;
 mod git;
 mod internal;

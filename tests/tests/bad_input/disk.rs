@@ -1,4 +1,4 @@
-//! Disks that are full: the one of the caches, and the one of the packs. The pusher reads
+//! Disks that are full: the one of the caches, of the packs, and of the database. The pusher reads
 //! so, nothing is half there, and when there is room again the same push goes through.
 
 use std::fs;
@@ -7,10 +7,13 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use plue_tests::push::{expect_same_files, files};
+use plue_tests::push::{NONE, Push, expect_same_files, files};
 use plue_tests::serve::Settings;
 
 use crate::{Setting, noise};
+
+/// What a pusher reads: what happened, and what to do.
+const NO_ROOM: &str = "There is no room left on the server's disk; nothing was changed. Whoever runs it has to free some space; then try again.";
 
 /// A file system of a few megabytes, unmounted when it is dropped.
 struct SmallDisk(tempfile::TempDir);
@@ -71,7 +74,7 @@ fn expect_no_room(s: &Setting, refspec: &str) {
     for address in [s.plue.url("ada/engine"), "ssh://plue/ada/engine".to_owned()] {
         let said = s.home.try_git(&s.work, &["push", &address, refspec]).unwrap();
         assert!(!said.ok, "{address}");
-        assert!(said.err.contains("no room left"), "{address}: {}", said.err);
+        assert!(said.err.contains(NO_ROOM), "{address}: {}", said.err);
         assert!(
             !said.err.to_lowercase().contains("sql"),
             "what the database says stays inside: {}",
@@ -146,5 +149,50 @@ fn a_full_disk_of_the_packs_refuses_pushes_and_breaks_nothing() {
     expect_same_files(&s.plue.data(), &s.before).unwrap();
     disk.make_room();
     expect_through(&s, "noise");
+    s.plue.stop().unwrap();
+}
+
+#[test]
+fn a_full_disk_of_the_database_refuses_pushes_and_breaks_nothing() {
+    let Some(disk) = SmallDisk::mount(64) else { return };
+    let s = Setting::with(
+        Settings::new()
+            .unwrap()
+            .env("DATABASE_URL", format!("sqlite:{}", text(&disk.at("plue.db")))),
+    );
+    // More than the database's log has room for already, however full that is.
+    let (new, pack) = s.next_commit();
+    let push = (0..6_000).fold(Push::default().pack(pack), |push, number| {
+        push.update(NONE, &new, &format!("refs/heads/{number}-{:a>200}", ""))
+    });
+    disk.fill();
+    let said = s.push(&push);
+    assert!(!said.is_ok() && said.text().contains(NO_ROOM), "{}", said.text());
+    assert!(!said.text().to_lowercase().contains("sql"), "{}", said.text());
+    // Whoever runs it reads the cause.
+    let log = s.plue.process().errors();
+    let line = log.lines().find(|line| line.contains("a push failed"));
+    assert!(
+        line.is_some_and(|line| line.contains("database or disk is full")),
+        "{log}"
+    );
+    assert_eq!(s.refs(), format!("{0}\tHEAD\n{0}\trefs/heads/main", s.head));
+    // A pack that was put away already is the sweeper's; nothing else is left.
+    let left: Vec<String> = files(&s.plue.data())
+        .into_keys()
+        .filter(|name| !s.before.contains_key(name) && !name.starts_with("blobs/"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+    disk.make_room();
+    let said = s.push(&push);
+    assert!(said.is_ok(), "{}", said.text());
+    assert_eq!(s.refs().lines().count(), 6_002);
+    s.home
+        .git(
+            s.home.path(),
+            &["clone", "-q", "--bare", &s.plue.url("ada/engine"), "after.git"],
+        )
+        .unwrap();
+    s.home.fsck(&s.home.at("after.git")).unwrap();
     s.plue.stop().unwrap();
 }

@@ -20,6 +20,7 @@ use crate::cache::{self, Pinned};
 use crate::repositories::Repository;
 use crate::transport::queue::Slot;
 use crate::{Error, Forge};
+use plue_contract::causes;
 use plue_git::browse::{self, BrowseError, Reader};
 use plue_git::oid::Oid;
 use std::time::Duration;
@@ -123,19 +124,7 @@ impl From<BrowseError> for Error {
             said @ BrowseError::TooLarge { .. } => Self::TooLarge(said.to_string()),
             said @ BrowseError::Binary => Self::Refused(said.to_string()),
             BrowseError::Cache(error) => error.into(),
-            error => Self::Internal(format!("browsing: {}", chain(&error))),
+            error => Self::Internal(format!("browsing: {}", causes(&error))),
         }
     }
-}
-
-/// An error with its causes, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

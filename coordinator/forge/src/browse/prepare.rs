@@ -6,7 +6,7 @@
 use super::View;
 use crate::cache::{self, Pinned};
 use crate::{Error, Forge, maintenance};
-use plue_contract::RepoId;
+use plue_contract::{RepoId, causes};
 use plue_git::browse;
 use plue_git::maintenance::commit_graph;
 use std::collections::HashSet;
@@ -87,7 +87,7 @@ impl View {
                 Err(_) => false,
             };
             if needed && let Err(error) = prepare(&forge, id).await {
-                tracing::warn!(repository = %id, %error, "a copy could not be prepared");
+                tracing::warn!(repository = %id, error = %causes(&error), "a copy could not be prepared");
             }
             let waiting = &forge.local_git().preparing.waiting;
             waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);

@@ -5,7 +5,7 @@ use super::{Copy, Entry, Folder, blocking};
 use crate::repositories::Repository;
 use crate::{Error, Forge};
 use plue_blobs::{BlobKey, PackPart};
-use plue_contract::{PackId, RepoId};
+use plue_contract::{PackId, RepoId, causes};
 use plue_git::browse::Reader;
 use plue_git::cache::{Bare, CacheError, Durability, PackFiles, PackedRef, Stamp, Transfer};
 use plue_git::oid::{ObjectFormat, Oid};
@@ -92,7 +92,7 @@ pub(super) async fn catch_up(
     let read = copy.folder.now_shows(&copy);
     let bare = copy.bare.clone();
     if let Err(error) = blocking(move || forget_replaced(&bare, &read)).await {
-        tracing::warn!(repository = %id, %error, "packs that were replaced could not be removed from a copy");
+        tracing::warn!(repository = %id, error = %causes(&error), "packs that were replaced could not be removed from a copy");
     }
     Ok(copy)
 }

@@ -7,7 +7,7 @@
 
 use super::{Copy, Entry, Folder, bind, blocking};
 use crate::{Error, Forge};
-use plue_contract::RepoId;
+use plue_contract::{RepoId, causes};
 use plue_git::Bare;
 use plue_git::cache::CacheError;
 use std::collections::HashSet;
@@ -66,7 +66,7 @@ pub async fn keep_within_budget(forge: &Forge) -> Result<Kept, Error> {
             Ok(true) => {}
             // What is wrong with one copy is no reason to keep the others.
             Err(error) => {
-                tracing::warn!(repository = %copy.id, %error, "a copy could not be evicted");
+                tracing::warn!(repository = %copy.id, error = %causes(&error), "a copy could not be evicted");
                 continue;
             }
         }

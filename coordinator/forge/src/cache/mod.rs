@@ -14,7 +14,7 @@ use crate::repositories::Repository;
 use crate::{Error, Forge};
 use catch_up::catch_up;
 use evict::put_away;
-use plue_contract::RepoId;
+use plue_contract::{RepoId, causes};
 use plue_git::browse::Reader;
 use plue_git::cache::{Bare, CacheError, Durability, PackFiles, PackedRef, Stamp, Transfer};
 use plue_git::oid::{ObjectFormat, Oid};
@@ -78,7 +78,7 @@ impl Drop for Folder {
         let Some(path) = evicted else { return };
         let remove = move || {
             if let Err(error) = std::fs::remove_dir_all(&path) {
-                tracing::warn!(path = %path.display(), %error, "an evicted copy could not be removed");
+                tracing::warn!(path = %path.display(), error = %causes(&error), "an evicted copy could not be removed");
             }
         };
         match tokio::runtime::Handle::try_current() {
@@ -133,7 +133,7 @@ impl Caches {
             if entry.file_name().to_string_lossy().starts_with(LEFT)
                 && let Err(error) = std::fs::remove_dir_all(entry.path())
             {
-                tracing::warn!(path = %entry.path().display(), %error, "what was left could not be removed");
+                tracing::warn!(path = %entry.path().display(), error = %causes(&error), "what was left could not be removed");
             }
         }
         // Nobody but this process writes here: a lock that stands was left by one that died.

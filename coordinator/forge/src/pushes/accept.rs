@@ -9,7 +9,7 @@ use crate::edge::{self, Change};
 use crate::failpoints::hit;
 use crate::repositories::Repository;
 use crate::{Error, Forge, cache, maintenance};
-use plue_contract::{Caller, PushId};
+use plue_contract::{Caller, PushId, causes};
 use plue_git::cache::PackFiles;
 use plue_git::connectivity::{self, ConnectivityError, ObjectKind, Tip};
 use plue_git::oid::Oid;
@@ -136,7 +136,7 @@ async fn connected(
             "the push leaves out object {oid}, which it needs and the repository does not have; run \
              `git fsck` in your clone"
         )),
-        other => Error::Internal(format!("connectivity: {other}")),
+        other => Error::Internal(format!("connectivity: {}", causes(&other))),
     };
     let tips = connectivity::inspect(forge.git(), quarantine, &oids)
         .await
@@ -170,6 +170,6 @@ async fn show(forge: &Forge, repository: &Repository, files: Option<PackFiles>) 
         cache::materialise(forge, repository.id, repository.object_format, files).await
     };
     if let Err(error) = shown.await {
-        tracing::warn!(repository = %repository.id, %error, "a push is committed and not shown yet");
+        tracing::warn!(repository = %repository.id, error = %causes(&error), "a push is committed and not shown yet");
     }
 }

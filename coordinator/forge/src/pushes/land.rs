@@ -11,7 +11,7 @@ use crate::jobs::{self, Job, NewJob};
 use crate::repositories::{self, Repository};
 use crate::settings::PushLimits;
 use crate::{Error, Forge, maintenance};
-use plue_contract::{Caller, PackId, PushId, RepoId, Who};
+use plue_contract::{Caller, PackId, PushId, RepoId, Who, causes};
 use plue_git::oid::Oid;
 use plue_git::refname::RefName;
 use plue_git::wire::receive::RefUpdate;
@@ -132,7 +132,9 @@ async fn find_out(forge: &Forge, landing: &Landing<'_>) -> Option<bool> {
             Ok((true, false)) => return Some(false),
             // A repository that the push itself was to make has no row to wait for.
             Ok((false, false)) => {}
-            Err(error) => tracing::warn!(%push, %error, "the outcome of a push could not be looked up"),
+            Err(error) => {
+                tracing::warn!(%push, error = %causes(&error), "the outcome of a push could not be looked up")
+            }
         }
     }
     None

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::failpoints::hit;
 use crate::repositories::{DEFAULT_BOOKMARK, Making};
 use crate::{Error, Forge};
-use plue_contract::{Caller, Problem};
+use plue_contract::{Caller, Problem, causes};
 use plue_git::cache::PackedRef;
 use plue_git::oid::{ObjectFormat, Oid};
 use plue_git::quarantine::{QuarantineError, QuarantineLimits};
@@ -123,6 +123,10 @@ impl Receive<'_> {
         match outcome {
             // What the pusher reads is general; the cause is for the log.
             Err(error) if error.is_internal() => Err(error),
+            Err(error) if error.is_ours() => {
+                tracing::error!(error = %causes(&error), "a push failed");
+                Ok(good)
+            }
             _ => Ok(good),
         }
     }
@@ -300,7 +304,7 @@ impl From<QuarantineError> for Error {
             error if error.is_pushers_fault() => Self::Refused(error.to_string()),
             QuarantineError::Io(io) => io.into(),
             QuarantineError::Client(error) => Self::of_client(&error),
-            error => Self::Internal(format!("quarantine: {error}")),
+            error => Self::Internal(format!("quarantine: {}", causes(&error))),
         }
     }
 }

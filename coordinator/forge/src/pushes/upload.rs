@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::failpoints::hit;
 use crate::{Error, Forge};
 use plue_blobs::{BlobKey, PackPart};
-use plue_contract::{PackId, RepoId};
+use plue_contract::{PackId, RepoId, causes};
 use plue_git::cache::PackFiles;
 use plue_store::packs::{self as pack_rows, PackRow};
 
@@ -79,6 +79,6 @@ pub(crate) async fn abandon(forge: &Forge, pack: &PackId) {
         })
         .await;
     if let Err(error) = outcome {
-        tracing::warn!(%pack, %error, "an upload could not be given up; the sweeper will");
+        tracing::warn!(%pack, error = %causes(&error), "an upload could not be given up; the sweeper will");
     }
 }

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::pushes::receive::{Parts, Receive};
 use crate::transport::queue::Slot;
 use crate::{Error, Forge};
-use plue_contract::{Caller, Problem, RepoPath};
+use plue_contract::{Caller, Problem, RepoPath, causes};
 use plue_git::cache::PackedRef;
 use plue_git::upload::{self, PackCacheSettings, UploadError, UploadSettings};
 use plue_git::wire::command::{self, GitCommand};
@@ -280,8 +280,8 @@ where
     match outcome {
         Ok(outcome) => u32::from(!outcome.good),
         Err(error) => {
-            if error.is_internal() {
-                tracing::error!(request_id, %error, "a git conversation failed");
+            if error.is_ours() {
+                tracing::error!(request_id, error = %causes(&error), "a git conversation failed");
             }
             let said = format!("plue: {}\n", Problem::from(&error).detail);
             // A client that is gone reads nothing, and there is nobody else to tell.
@@ -296,7 +296,7 @@ impl From<UploadError> for Error {
     fn from(error: UploadError) -> Self {
         match error {
             UploadError::ClientGone(error) => Self::of_client(&error),
-            UploadError::Git(git) => Self::Internal(format!("git: {git}")),
+            UploadError::Git(git) => Self::Internal(format!("git: {}", causes(&git))),
             said @ (UploadError::Deadline { .. } | UploadError::Idle { .. }) => {
                 Self::Refused(said.to_string())
             }

@@ -14,6 +14,7 @@ use plue_blobs::Blobs;
 use plue_forge::{failpoints, jobs};
 use plue_store::{PoolSettings, Store};
 use plue_tests::git::Home;
+use plue_tests::soak::rounds;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -76,7 +77,11 @@ fn survive(database: &dyn Fn(&Path) -> String) {
         })
         .collect();
     let mut acknowledged: Vec<(String, String)> = Vec::new();
-    for (round, point) in failpoints::POINTS.iter().enumerate() {
+    let points = failpoints::POINTS
+        .iter()
+        .cycle()
+        .take(failpoints::POINTS.len() * rounds(1));
+    for (round, point) in points.enumerate() {
         // The second time by: one push is through, another is killed, a third is somewhere.
         let server = Server::start(data.path(), &database, &format!("{point}=abort@2"));
         let pushed = std::thread::scope(|scope| {
@@ -127,6 +132,7 @@ fn survive(database: &dyn Fn(&Path) -> String) {
                 "{point}: {branch} is at {found}, and {tip} was acknowledged"
             );
         }
+        std::fs::remove_dir_all(home.at(&copy)).unwrap();
     }
 }
 

@@ -16,7 +16,7 @@ use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, EXPIRES, PRAGMA};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use last_words::Follow;
-use plue_contract::{Caller, Code, Problem, Who};
+use plue_contract::{Caller, Code, Problem, Who, causes};
 use plue_forge::transport::{self, Exchange, GitRequest, Mode, Protocol, Service};
 use serde::Deserialize;
 use std::io;
@@ -260,7 +260,7 @@ impl<R: AsyncRead + Unpin> Stream for Answer<R> {
             Ok(Err(error)) => (Problem::from(&error), io::Error::other(error)),
             Err(error) => (Problem::internal(), io::Error::other(error)),
         };
-        tracing::warn!(%error, "a git exchange failed");
+        tracing::warn!(error = %causes(&error), "a git exchange failed");
         let said = self.follow.end(&problem.detail);
         Poll::Ready(Some(said.ok_or(error)))
     }
