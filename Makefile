@@ -41,6 +41,7 @@ bench: ## the benchmarks, each beside its peer (pass names with ARGS="jwt limite
 	PLUE_BIN_DIR=$(CARGO_TARGET_DIR)/release $(CARGO_TARGET_DIR)/release/plue-bench $(ARGS)
 
 services: ## PostgreSQL, an S3 server and Redis for development, until Ctrl-C
+	@infra/need.sh build
 	@infra/services.sh
 
 clean: ## remove what was built; data in .plue stays

@@ -13,13 +13,24 @@ mkdir -p "$root/s3/plue" "$root/redis"
 say() { printf 'services: %s\n' "$*"; }
 pids=""
 stop() {
-    trap '' INT TERM
+    trap '' INT TERM HUP EXIT
     [ -z "${pg_ctl:-}" ] || $as_owner "$pg_ctl" -D "$pgdata" -m fast stop >/dev/null 2>&1 || true
     for pid in $pids; do kill "$pid" 2>/dev/null || true; done
     wait
     say "stopped"
 }
-trap 'stop; exit 0' INT TERM
+trap 'echo; stop; exit 0' INT TERM HUP
+# Also where a step fails: none of them is left behind.
+trap stop EXIT
+# started NAME LOG: whether the program that was started last is still there after a moment.
+started() {
+    sleep 1
+    if ! kill -0 "$!" 2>/dev/null; then
+        say "$1 did not start:"
+        tail -n 5 "$2"
+        exit 1
+    fi
+}
 
 pg_ctl=$(ls /usr/lib/postgresql/*/bin/pg_ctl 2>/dev/null | sort -V | tail -n 1)
 [ -n "$pg_ctl" ] || pg_ctl=$(command -v pg_ctl || true)
@@ -39,11 +50,16 @@ if ! $as_owner test -s "$pgdata/PG_VERSION"; then
     $as_owner "$(dirname "$pg_ctl")/initdb" -D "$pgdata" -U plue --auth=trust --encoding=UTF8 --locale=C >/dev/null
 fi
 $as_owner "$pg_ctl" -D "$pgdata" -w -l "$pgdata/log" \
-    -o "-c listen_addresses=127.0.0.1 -c port=54320 -c unix_socket_directories=''" start >/dev/null
+    -o "-c listen_addresses=127.0.0.1 -c port=54320 -c unix_socket_directories=''" start >/dev/null || {
+    say "PostgreSQL did not start:"
+    $as_owner tail -n 5 "$pgdata/log"
+    exit 1
+}
 $as_owner "$(dirname "$pg_ctl")/createdb" -h 127.0.0.1 -p 54320 -U plue plue 2>/dev/null || true
 
 redis-server --bind 127.0.0.1 --port 63790 --dir "$root/redis" --save "" >"$root/redis.log" 2>&1 &
 pids="$pids $!"
+started Redis "$root/redis.log"
 
 if [ ! -x "$tools/bin/s3s-fs" ]; then
     say "installing the S3 server s3s-fs $S3S_FS (a few minutes, once)"
@@ -52,6 +68,7 @@ fi
 "$tools/bin/s3s-fs" --host 127.0.0.1 --port 9014 --access-key plue --secret-key plue-development "$root/s3" \
     >"$root/s3.log" 2>&1 &
 pids="$pids $!"
+started "The S3 server" "$root/s3.log"
 
 cat <<END
 
