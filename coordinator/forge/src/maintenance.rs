@@ -1,14 +1,15 @@
-//! What keeps a repository quick to serve after many pushes: few packs.
+//! What keeps a repository quick to serve after many pushes: few packs, and bitmaps over them.
 //!
 //! Packs are rolled up a while after a push, or at once where there are many. A push that would
 //! make them too many waits until they are fewer: that holds however fast pushes come in.
 
+use crate::cache::Pinned;
 use crate::clock::Clock;
 use crate::pushes::upload::{abandon, total_bytes, upload};
 use crate::repositories::Repository;
 use crate::{Error, Forge, cache};
 use plue_contract::{PackId, RepoId};
-use plue_git::maintenance::{geometric, roll_up};
+use plue_git::maintenance::{bitmaps, geometric, roll_up};
 use plue_git::oid::Oid;
 use plue_git::quarantine::Quarantine;
 use plue_store::packs::{self as pack_rows, PackRow};
@@ -25,8 +26,27 @@ pub(crate) async fn maintain(forge: &Forge, id: RepoId, now_ms: i64) -> Result<(
     let Some(repository) = find(forge, id).await? else {
         return Ok(());
     };
+    let rolled_up = {
+        let _alone = forge.caches().rolling_up(id).await;
+        roll_packs_up(forge, &repository, &clock).await?
+    };
+    if rolled_up {
+        // The row of packs is another now.
+        let Some(repository) = find(forge, id).await? else {
+            return Ok(());
+        };
+        cover(forge, id, &cache::open(forge, &repository).await?).await?;
+    }
+    Ok(())
+}
+
+/// Writes bitmaps over the packs of a copy, where it is large and has none that are any good.
+pub(crate) async fn cover(forge: &Forge, id: RepoId, pinned: &Pinned) -> Result<(), Error> {
     let _alone = forge.caches().rolling_up(id).await;
-    roll_packs_up(forge, &repository, &clock).await.map(drop)
+    bitmaps(forge.git(), pinned.bare(), pinned.packs())
+        .await
+        .map(drop)
+        .map_err(|error| Error::Internal(format!("bitmaps: {error}")))
 }
 
 /// Rolls packs up in a repository that has as many as it may, for a push that waits.

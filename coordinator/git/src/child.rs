@@ -3,11 +3,14 @@
 //! A child gets a cleared environment, no configuration but what is said on its command line, and
 //! a process group of its own, which ends with whoever waits for it.
 
+use crate::oid::ObjectFormat;
+use bytes::Bytes;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::sync::OnceCell;
 
 /// The oldest git that has everything this server asks of it.
 pub const OLDEST: (u32, u32) = (2, 39);
@@ -56,6 +59,7 @@ struct Settings {
     version: (u32, u32),
     threads: u32,
     window_memory_bytes: u64,
+    advertisements: [OnceCell<Bytes>; 2],
 }
 
 impl Git {
@@ -72,6 +76,7 @@ impl Git {
             version: OLDEST,
             threads: 1,
             window_memory_bytes: 256 << 20,
+            advertisements: Default::default(),
         };
         let mut command = settings.command(Path::new("/"));
         command.arg("--version");
@@ -105,6 +110,15 @@ impl Git {
     /// How many threads each child may use.
     pub fn threads(&self) -> u32 {
         self.settings.threads
+    }
+
+    /// What `upload-pack` says that it can do, in protocol version 2, for a hash function; empty
+    /// until it was asked.
+    pub(crate) fn advertisement(&self, format: ObjectFormat) -> &OnceCell<Bytes> {
+        &self.settings.advertisements[match format {
+            ObjectFormat::Sha1 => 0,
+            ObjectFormat::Sha256 => 1,
+        }]
     }
 
     /// A git command in this repository; the caller adds the verb and its arguments, with

@@ -10,6 +10,7 @@ pub mod child;
 pub mod connectivity;
 pub mod import;
 pub mod maintenance;
+mod multi_pack_index;
 pub mod oid;
 pub mod pack_cache;
 mod pack_index;

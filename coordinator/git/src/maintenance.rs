@@ -1,6 +1,7 @@
-//! Keeping a cached repository quick to read: many small packs into few, and the commit graph.
+//! Keeping a cached repository quick to read: many small packs into few, the commit graph, and
+//! bitmaps of what commits reach.
 
-use crate::cache::Bare;
+use crate::cache::{Bare, CacheError};
 use crate::child::{self, Git, GitError};
 use crate::oid::Oid;
 use crate::quarantine::{Quarantine, QuarantineError};
@@ -69,6 +70,70 @@ pub async fn commit_graph(git: &Git, bare: &Bare) -> Result<(), GitError> {
         .await?
         .success("commit-graph")
         .map(drop)
+}
+
+/// From how many objects on a repository gets bitmaps; smaller ones are walked as quickly.
+const BITMAP_OBJECTS: u64 = 5_000;
+/// How many times more objects the bitmaps are to know than they do not: what came later is walked.
+const BITMAP_SHARE: u64 = 8;
+
+/// Why there are no bitmaps.
+#[derive(Debug, thiserror::Error)]
+pub enum BitmapError {
+    /// Git could not write them.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The packs could not be read.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+}
+
+/// Writes bitmaps of what the commits of a large repository reach, over an index of all its packs:
+/// with them a clone is counted out by reading, and most of it sent as it lies on the disk.
+/// Answers whether it did, which it does not where those that stand are good enough. It is part
+/// of the cache: nothing is lost without it. The packs must stay while this runs.
+pub async fn bitmaps(git: &Git, bare: &Bare, packs: &[Oid]) -> Result<bool, BitmapError> {
+    let (copy, wanted) = (bare.clone(), packs.to_vec());
+    let largest = tokio::task::spawn_blocking(move || needing_bitmaps(&copy, &wanted))
+        .await
+        .map_err(|died| CacheError::Io(std::io::Error::other(died)))??;
+    let Some(largest) = largest else {
+        return Ok(false);
+    };
+    let mut command = git.command(bare.dir());
+    command
+        .args(["-c", "pack.writeBitmapLookupTable=true"])
+        .args([
+            "multi-pack-index",
+            "write",
+            "--bitmap",
+            "--stdin-packs",
+            "--no-progress",
+        ])
+        .arg(format!("--preferred-pack=pack-{largest}.pack"));
+    let input: String = packs.iter().map(|pack| format!("pack-{pack}.idx\n")).collect();
+    child::run(command, input.as_bytes(), 4096)
+        .await?
+        .success("multi-pack-index")?;
+    Ok(true)
+}
+
+/// The largest pack of a repository that lacks bitmaps of most of its objects; the one that most
+/// of a clone is read from.
+fn needing_bitmaps(bare: &Bare, packs: &[Oid]) -> Result<Option<Oid>, CacheError> {
+    let covered = bare.covered_packs()?.unwrap_or_default();
+    let (mut all, mut known, mut largest) = (0, 0, None);
+    for &checksum in packs {
+        let objects = bare.pack_files(checksum)?.objects;
+        all += objects;
+        known += if covered.contains(&checksum) { objects } else { 0 };
+        largest = largest.max(Some((objects, checksum)));
+    }
+    let stale = covered.iter().any(|checksum| !packs.contains(checksum));
+    let enough = !stale && known >= (all - known).saturating_mul(BITMAP_SHARE);
+    Ok(largest
+        .filter(|_| all >= BITMAP_OBJECTS && !enough)
+        .map(|(_, checksum)| checksum))
 }
 
 #[cfg(test)]

@@ -9,8 +9,12 @@
 //! from there. Others with the same question wait for the file to be whole: then whatever becomes
 //! of the first client cannot cut off theirs. Where the disk is full or the cache too small, the
 //! pack goes to the client alone.
+//!
+//! A pack that is the whole answer to a request has a second name, after that request ([`Answer`]):
+//! the next that asks the same is given the file by the server, and git is not run at all.
 
 use crate::cache::{Bare, Stamp};
+use crate::wire::fetch::PackAsked;
 use sha2::{Digest, Sha256};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -29,6 +33,9 @@ pub const DIR_VARIABLE: &str = "PLUE_PACK_CACHE_DIR";
 /// The variable that tells the hook how many bytes they may take together.
 pub const MAX_VARIABLE: &str = "PLUE_PACK_CACHE_MAX_BYTES";
 
+/// The variable that tells the hook by which name the server will look for this pack.
+pub const ANSWER_VARIABLE: &str = "PLUE_PACK_CACHE_ANSWER";
+
 /// How many bytes are moved at once.
 const CHUNK: usize = 256 * 1024;
 
@@ -37,19 +44,72 @@ const CHUNK: usize = 256 * 1024;
 pub struct PackCache {
     dir: PathBuf,
     max_bytes: u64,
+    answer: Option<Answer>,
+}
+
+/// The name of a pack after the request that it answers: a repository, its generation, and what
+/// was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer(String);
+
+impl Answer {
+    /// Names the answer to a request for a pack from a repository that shows this.
+    pub fn new(repository: &Path, stamp: Stamp, asked: &PackAsked) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(asked.hash());
+        hash.update(stamp.generation.to_be_bytes());
+        hash.update(stamp.epoch.to_be_bytes());
+        hash.update(repository.as_os_str().as_bytes());
+        Self(hex(&hash.finalize()))
+    }
+
+    /// The name, in hexadecimal digits.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    fn parse(name: &OsStr) -> Option<Self> {
+        let name = name.to_str()?;
+        let good = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        good.then(|| Self(name.to_owned()))
+    }
+
+    /// Finds the pack in a folder of kept packs; none where it was not made yet or had to go.
+    pub fn find(&self, dir: &Path) -> io::Result<Option<File>> {
+        open_whole(&self.place(dir))
+    }
+
+    fn place(&self, dir: &Path) -> PathBuf {
+        dir.join(format!("{}.answer", self.0))
+    }
 }
 
 impl PackCache {
     /// Keeps packs in this folder, up to so many bytes together.
     pub fn new(dir: PathBuf, max_bytes: u64) -> Self {
-        Self { dir, max_bytes }
+        Self {
+            dir,
+            max_bytes,
+            answer: None,
+        }
     }
 
     /// Reads what [`crate::upload`] told a hook by its environment; none where it told nothing.
     pub fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Option<Self> {
         let dir = variable(DIR_VARIABLE)?;
         let max_bytes = variable(MAX_VARIABLE)?.to_str()?.parse().ok()?;
-        Some(Self::new(dir.into(), max_bytes))
+        let answer = variable(ANSWER_VARIABLE).and_then(|name| Answer::parse(&name));
+        Some(Self {
+            answer,
+            ..Self::new(dir.into(), max_bytes)
+        })
+    }
+
+    /// Gives a kept pack its second name; where that cannot be, the next client asks git.
+    fn name_answer(&self, key: &str) {
+        if let Some(answer) = &self.answer {
+            let _ = fs::hard_link(self.file(key, "pack"), answer.place(&self.dir));
+        }
     }
 
     fn file(&self, key: &str, end: &str) -> PathBuf {
@@ -90,12 +150,16 @@ pub fn run(
     let key = key(&repository.canonicalize()?, stamp, arguments, &input);
     match cache.find(&key) {
         Ok(Found::Whole(mut file)) => {
+            cache.name_answer(&key);
             io::copy(&mut file, &mut stdout)?;
             stdout.flush()?;
             Ok(0)
         }
         Ok(Found::Ours(part)) => {
             let made = pack_for_all(cache, &key, packer, &input, &mut stdout, &part);
+            if matches!(made, Ok(0)) {
+                cache.name_answer(&key);
+            }
             // The client has its pack; what is left behind now is removed the next time.
             let _ = cache.make_room();
             made
@@ -148,6 +212,7 @@ impl PackCache {
     /// killed processes left.
     fn make_room(&self) -> io::Result<()> {
         let mut kept = vec![];
+        let mut answers = vec![];
         let mut total = 0;
         for entry in fs::read_dir(&self.dir)? {
             let entry = entry?;
@@ -160,6 +225,7 @@ impl PackCache {
                     total += metadata.len();
                     kept.push((metadata.modified()?, metadata.len(), path));
                 }
+                Some("answer") => answers.push(path),
                 Some("part") => {
                     // One that nobody has locked belongs to nobody. Whoever opens it in this moment
                     // sees, once it has the lock, that it is gone, and begins anew.
@@ -180,6 +246,12 @@ impl PackCache {
             }
             if fs::remove_file(&path).is_ok() {
                 total -= size;
+            }
+        }
+        // With its first name a pack loses its second.
+        for path in answers {
+            if fs::metadata(&path).is_ok_and(|metadata| metadata.nlink() == 1) {
+                let _ = fs::remove_file(&path);
             }
         }
         Ok(())
@@ -205,7 +277,11 @@ fn key(repository: &Path, stamp: Stamp, arguments: &[OsString], input: &[u8]) ->
         add(argument.as_bytes());
     }
     add(input);
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn open_whole(path: &Path) -> io::Result<Option<File>> {

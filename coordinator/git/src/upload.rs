@@ -1,11 +1,18 @@
 //! Clones and fetches: git's own `upload-pack`, on a cached repository, between two streams.
 //!
 //! The protocol is git's business here. This module gives it its configuration, moves the bytes,
-//! and ends it when the client is gone or the time is over.
+//! and ends it when the client is gone or the time is over. Over HTTP, what a client of version 2
+//! asks for again and again is answered without it (`answers.rs`): what the server can do, which
+//! refs there are, and a pack that was made for somebody before.
 
+mod answers;
+
+use crate::browse::Reader;
 use crate::cache::Bare;
 use crate::child::{self, Child, Git, GitError};
+use crate::pack_cache::Answer;
 use crate::wire::{Protocol, pkt};
+use answers::{Answered, Begun};
 use bytes::BytesMut;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -104,19 +111,47 @@ const CHUNK: usize = 256 * 1024;
 
 /// Serves a clone or fetch.
 pub async fn upload_pack<R, W>(
-    git: &Git,
-    bare: &Bare,
+    reader: &Reader,
     protocol: &Protocol,
     exchange: Exchange,
     settings: &UploadSettings,
-    input: R,
+    mut input: R,
     mut output: W,
 ) -> Result<Served, UploadError>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut command = git.command(bare.dir());
+    let answered = match (exchange, protocol.version()) {
+        (Exchange::Advertise, 2) => answers::advertise(reader, settings, &mut output).await?,
+        (Exchange::Stateless, 2) => answers::answer(reader, settings, &mut input, &mut output).await?,
+        _ => Answered::Not(Begun::default()),
+    };
+    let begun = match answered {
+        Answered::With(served) => return Ok(served),
+        Answered::Not(begun) => begun,
+    };
+    let command = upload_pack_command(reader, protocol, exchange, settings, begun.answer.as_ref());
+    let mut head = vec![];
+    if exchange == Exchange::Advertise && protocol.version() != 2 {
+        pkt::append(&mut head, b"# service=git-upload-pack\n");
+        head.extend_from_slice(pkt::FLUSH);
+        output.write_all(&head).await.map_err(UploadError::ClientGone)?;
+    }
+    let mut served = converse(command, settings, begun.request.chain(input), output).await?;
+    served.bytes_out += head.len() as u64;
+    Ok(served)
+}
+
+/// Git's own program, with all its settings.
+fn upload_pack_command(
+    reader: &Reader,
+    protocol: &Protocol,
+    exchange: Exchange,
+    settings: &UploadSettings,
+    answer: Option<&Answer>,
+) -> tokio::process::Command {
+    let mut command = reader.git().command(reader.bare().dir());
     let depth = settings.max_tree_depth;
     for setting in [
         "uploadpack.allowFilter=true",
@@ -137,6 +172,9 @@ where
         command
             .env(crate::pack_cache::DIR_VARIABLE, &cache.dir)
             .env(crate::pack_cache::MAX_VARIABLE, cache.max_bytes.to_string());
+        if let Some(answer) = answer {
+            command.env(crate::pack_cache::ANSWER_VARIABLE, answer.name());
+        }
     }
     if let Some(protocol) = protocol.as_env() {
         command.env("GIT_PROTOCOL", protocol);
@@ -148,15 +186,7 @@ where
         Exchange::Stateful => &mut command,
     };
     command.arg(".");
-    let mut head = vec![];
-    if exchange == Exchange::Advertise && protocol.version() != 2 {
-        pkt::append(&mut head, b"# service=git-upload-pack\n");
-        head.extend_from_slice(pkt::FLUSH);
-        output.write_all(&head).await.map_err(UploadError::ClientGone)?;
-    }
-    let mut served = converse(command, settings, input, output).await?;
-    served.bytes_out += head.len() as u64;
-    Ok(served)
+    command
 }
 
 /// Serves `git archive --remote`, which only exists over SSH.

@@ -6,6 +6,7 @@ mod support {
     pub use place::*;
 }
 
+use plue_git::browse::Reader;
 use plue_git::upload::{
     Exchange, PackCacheSettings, UploadError, UploadSettings, upload_archive, upload_pack,
 };
@@ -51,7 +52,8 @@ async fn serve_uploads(place: &Place, settings: UploadSettings) -> SocketAddr {
                 assert_eq!(service, "git-upload-pack");
                 let way = Exchange::Stateful;
                 // A client that failed says so itself.
-                let _ = upload_pack(&git, &bare, &protocol, way, &settings, input, output).await;
+                let reader = Reader::new(&git, &bare);
+                let _ = upload_pack(&reader, &protocol, way, &settings, input, output).await;
             });
         }
     });
@@ -147,8 +149,7 @@ async fn http_has_its_own_ways() {
         let protocol = Protocol::parse(protocol).expect("a protocol");
         let mut out = vec![];
         let served = upload_pack(
-            &place.git,
-            &place.bare,
+            &Reader::new(&place.git, &place.bare),
             &protocol,
             exchange,
             &settings,
@@ -208,8 +209,7 @@ async fn clients_that_fail_are_told_apart() {
     let serve =
         async |settings: &UploadSettings, input: tokio::io::DuplexStream, output: tokio::io::DuplexStream| {
             upload_pack(
-                &place.git,
-                &place.bare,
+                &Reader::new(&place.git, &place.bare),
                 &none,
                 Exchange::Stateful,
                 settings,

@@ -4,7 +4,7 @@
 //! The repository is made for the run, or is the one that `PLUE_BENCH_REPOSITORY` names.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use plue_tests::git::Home;
@@ -50,7 +50,22 @@ fn with_large(pack_cache: bool) -> anyhow::Result<(Plue, Home, PathBuf)> {
     let (home, _) = plue.newcomer("ada")?;
     let repository = large(&home)?;
     home.git(&repository, &["push", "-q", "--mirror", &plue.url("ada/engine")])?;
+    await_rest(&plue);
     Ok((plue, home, repository))
+}
+
+/// Waits until the forge does nothing for a while: what it prepares after a push is not part of a
+/// clone.
+fn await_rest(plue: &Plue) {
+    const QUIET_S: u32 = 3;
+    let used = || processor_seconds(plue.process().id());
+    let (mut before, mut quiet) = (used(), 0);
+    while quiet < QUIET_S {
+        std::thread::sleep(Duration::from_secs(1));
+        let now = used();
+        quiet = if now - before < 0.03 { quiet + 1 } else { 0 };
+        before = now;
+    }
 }
 
 /// Times a bare clone, and removes it.
@@ -104,9 +119,9 @@ pub fn over_http() -> anyhow::Result<Vec<Row>> {
         anyhow::Ok(processor_seconds(plue.process().id()) - before)
     };
     let of_peer = || {
-        let before = peer.processor_seconds();
+        let before = peer.processor_seconds()?;
         clone(&home, &peer.url("engine.git"))?;
-        anyhow::Ok(peer.processor_seconds() - before)
+        anyhow::Ok(peer.processor_seconds()? - before)
     };
     let (peer_s, cold_s) = in_turn(ROUNDS, of_peer, || of_plue(&cold, &home))?;
     cold.stop()?;

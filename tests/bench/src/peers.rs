@@ -158,6 +158,7 @@ impl Nginx {
         let folder = tempfile::Builder::new().prefix("plue-bench-http-").tempdir()?;
         let root = folder.path().join("repositories");
         std::fs::create_dir_all(&root)?;
+        let counted = counted(folder.path(), &backend)?;
         let params = format!(
             "fastcgi_request_buffering off;\n      fastcgi_buffering off;\n      \
              fastcgi_param SCRIPT_FILENAME {};\n      fastcgi_param GIT_PROJECT_ROOT {};\n      \
@@ -165,7 +166,7 @@ impl Nginx {
              fastcgi_param GIT_PROTOCOL $http_git_protocol;\n      \
              fastcgi_param GIT_CONFIG_COUNT 1;\n      fastcgi_param GIT_CONFIG_KEY_0 safe.directory;\n      \
              fastcgi_param GIT_CONFIG_VALUE_0 *;",
-            backend.display(),
+            counted.display(),
             root.display(),
         );
         let (wrap, web, address) = serve(folder.path(), &params)?;
@@ -203,10 +204,43 @@ impl Nginx {
         format!("http://{}/{name}", self.address)
     }
 
-    /// What both of its servers and their children have used.
-    pub fn processor_seconds(&self) -> f64 {
-        processor_seconds(self.wrap.id()) + processor_seconds(self.web.id())
+    /// What both of its servers and the programs that they ran have used.
+    pub fn processor_seconds(&self) -> anyhow::Result<f64> {
+        let times = std::fs::read_to_string(self.folder.path().join(TIMES))?;
+        let ran: f64 = times
+            .split_ascii_whitespace()
+            .map(seconds)
+            .sum::<anyhow::Result<f64>>()?;
+        Ok(processor_seconds(self.wrap.id()) + processor_seconds(self.web.id()) + ran)
     }
+}
+
+/// The file in which each run of git-http-backend leaves its processor time.
+const TIMES: &str = "times";
+
+/// Writes a program that runs another and notes what it and its children used: fcgiwrap does not
+/// wait for what it runs, and so the kernel counts it to nobody.
+fn counted(folder: &Path, program: &Path) -> anyhow::Result<PathBuf> {
+    let script = folder.join("counted");
+    let times = folder.join(TIMES);
+    std::fs::write(&times, "")?;
+    std::fs::write(
+        &script,
+        format!(
+            "#!/bin/sh\n'{}'\nstatus=$?\ntimes >> '{}'\nexit $status\n",
+            program.display(),
+            times.display()
+        ),
+    )?;
+    run(Command::new("chmod").arg("755").arg(&script))?;
+    Ok(script)
+}
+
+/// Reads a time as the shell writes it: `0m1.25s`.
+fn seconds(time: &str) -> anyhow::Result<f64> {
+    let (minutes, seconds) = time.split_once('m').context("the shell writes minutes first")?;
+    let seconds: f64 = seconds.trim_end_matches('s').parse()?;
+    Ok(minutes.parse::<f64>()? * 60.0 + seconds)
 }
 
 /// nginx with fcgiwrap and cgit, which shows bare repositories as pages.

@@ -1,7 +1,7 @@
-//! What pages read quickly is prepared after each push, and never in a request: the commit graph
-//! with its filters, the index of last changes of the bookmarks that matter, and the languages and
-//! contributors of the default one. All lie in the local copy and go with it; a node that finds them
-//! missing makes them in the background.
+//! What pages and clones read quickly is prepared after each push, and never in a request: the
+//! commit graph with its filters, the bitmaps, the index of last changes of the bookmarks that
+//! matter, and the languages and contributors of the default one. All lie in the local copy and go
+//! with it; a node that finds them missing makes them in the background.
 
 use super::View;
 use crate::cache::{self, Pinned};
@@ -40,13 +40,14 @@ pub(crate) async fn prepare(forge: &Forge, id: RepoId) -> Result<(), Error> {
     };
     let _one = forge.local_git().preparing.one.lock().await;
     let pinned = cache::open(forge, &repository).await?;
-    prepare_copy(forge, &pinned).await
+    prepare_copy(forge, id, &pinned).await
 }
 
-async fn prepare_copy(forge: &Forge, pinned: &Pinned) -> Result<(), Error> {
+async fn prepare_copy(forge: &Forge, id: RepoId, pinned: &Pinned) -> Result<(), Error> {
     commit_graph(forge.git(), pinned.bare())
         .await
         .map_err(|error| Error::Internal(format!("commit graph: {error}")))?;
+    maintenance::cover(forge, id, pinned).await?;
     let reader = pinned.reader();
     let tips = browse::newest_bookmarks(reader, MAX_BOOKMARKS).await?;
     for (nth, &tip) in tips.iter().enumerate() {

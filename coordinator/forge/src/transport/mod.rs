@@ -199,9 +199,8 @@ impl Exchange {
         match stage {
             Stage::Read { pinned, _slot } => {
                 let settings = upload_settings(&forge);
-                let git = forge.git();
                 let served = if request.service == Service::UploadArchive {
-                    upload::upload_archive(git, pinned.bare(), &settings, input, output).await
+                    upload::upload_archive(forge.git(), pinned.bare(), &settings, input, output).await
                 } else {
                     let exchange = match request.mode {
                         Mode::Stateful => upload::Exchange::Stateful,
@@ -209,8 +208,7 @@ impl Exchange {
                         Mode::Rpc => upload::Exchange::Stateless,
                     };
                     let protocol = &request.protocol;
-                    upload::upload_pack(git, pinned.bare(), protocol, exchange, &settings, input, output)
-                        .await
+                    upload::upload_pack(pinned.reader(), protocol, exchange, &settings, input, output).await
                 };
                 served.map(|_| true).map_err(Error::from)
             }

@@ -53,12 +53,12 @@ impl Reader {
         &self.inner.bare
     }
 
-    pub(super) fn git(&self) -> &Git {
+    pub(crate) fn git(&self) -> &Git {
         &self.inner.git
     }
 
     /// The refs, taken apart once. Blocks.
-    pub(super) fn refs(&self) -> Result<Arc<RefTable>, BrowseError> {
+    pub(crate) fn refs(&self) -> Result<Arc<RefTable>, BrowseError> {
         if let Some(refs) = self.inner.refs.get() {
             return Ok(refs.clone());
         }

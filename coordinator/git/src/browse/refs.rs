@@ -110,9 +110,11 @@ pub struct Located {
 }
 
 /// All refs of a generation, in the order of their names.
-pub(super) struct RefTable {
-    head: RefName,
-    refs: Vec<PackedRef>,
+pub(crate) struct RefTable {
+    /// What HEAD stands for, whether it is there or not.
+    pub(crate) head: RefName,
+    /// All of them.
+    pub(crate) refs: Vec<PackedRef>,
 }
 
 impl RefTable {

@@ -1,6 +1,7 @@
 //! The packs of a cached repository: files that never change, named after their content.
 
 use super::{Bare, CacheError, Durability};
+use crate::multi_pack_index;
 use crate::oid::Oid;
 use std::fs::{self, File};
 use std::io;
@@ -83,6 +84,14 @@ impl PackFiles {
     }
 }
 
+/// What was not there to be removed is removed.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
 fn link(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -148,15 +157,39 @@ impl Bare {
         Ok(installed)
     }
 
+    /// The packs that the index over several covers, and [`None`] where there is no such index; one
+    /// that cannot be understood covers nothing.
+    pub fn covered_packs(&self) -> Result<Option<Vec<Oid>>, CacheError> {
+        Ok(multi_pack_index::packs(&self.pack_dir())?)
+    }
+
+    /// Removes the index over several packs, and its bitmaps.
+    fn uncover(&self) -> io::Result<()> {
+        for entry in fs::read_dir(self.pack_dir())? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.as_encoded_bytes();
+            if name.starts_with(multi_pack_index::FILE.as_bytes()) && !name.ends_with(b".lock") {
+                gone(fs::remove_file(entry.path()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes packs and what belongs to them, the index first; those that are gone already count
-    /// as removed.
+    /// as removed. An index over several that names one of them goes too.
     pub fn remove_packs(&self, checksums: &[Oid]) -> Result<(), CacheError> {
+        if !checksums.is_empty()
+            && let Some(covered) = self.covered_packs()?
+            && (covered.is_empty() || covered.iter().any(|pack| checksums.contains(pack)))
+        {
+            self.uncover()?;
+        }
         for checksum in checksums {
             for end in ["idx", "rev", "bitmap", "mtimes", "pack"] {
-                match fs::remove_file(self.pack_dir().join(format!("pack-{checksum}.{end}"))) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-                    _ => {}
-                }
+                gone(fs::remove_file(
+                    self.pack_dir().join(format!("pack-{checksum}.{end}")),
+                ))?;
             }
         }
         Ok(())

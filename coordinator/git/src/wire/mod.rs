@@ -1,10 +1,12 @@
 //! The git wire protocol as far as this server speaks it itself: pkt-lines, the command line of
-//! an SSH client, protocol versions, and the server's side of `receive-pack`.
+//! an SSH client, protocol versions, the server's side of `receive-pack`, and the questions of a
+//! fetching client that need no walk.
 //!
-//! The other service, `upload-pack`, is git's own program; see [`crate::upload`].
+//! The rest of the other service, `upload-pack`, is git's own program; see [`crate::upload`].
 
 pub mod advertise;
 pub mod command;
+pub mod fetch;
 pub mod pkt;
 pub mod receive;
 pub mod reply;
