@@ -3,23 +3,42 @@
 // stack exhausted) ends the instance; the next call makes a new one, and an object whose Rust half
 // lived in the old one gets a new half over the same storage.
 
-import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
+import { DurableObject } from "cloudflare:workers";
 import * as wasm from "./index.js";
+import { STANDING, keptHead, look, match, requestHead, served, standing } from "./glue.js";
 
 const state = wasm.__worker_init_state();
 
-export default class Edge extends WorkerEntrypoint {
-  fetch(request) {
-    return wasm.fetch.call(this, request, this.env, this.ctx);
-  }
-}
+export default {
+  async fetch(request, env, context) {
+    const asked = wasm.ask(requestHead(request), env);
+    try {
+      const object = asked.object();
+      let said;
+      let kept;
+      // What is kept is answered by three short calls, between which only the object and the cache
+      // are waited for. Where one of the two fails, that costs a cached answer and no more.
+      try {
+        if (object !== undefined) said = standing(await look(env.REPOSITORIES, object));
+        const key = asked.key(said);
+        if (key !== undefined) kept = await match(key);
+      } catch (error) {
+        console.error(`nothing can be read from the cache: ${error}`);
+      }
+      const head = kept && asked.serve(keptHead(kept) ?? "");
+      return head === undefined ? await asked.answer(request, context) : served(head, kept);
+    } finally {
+      asked.free();
+    }
+  },
+};
 
 const durable = (name) =>
   class extends DurableObject {
     #half;
     #instance;
 
-    get #rust() {
+    get rust() {
       if (this.#instance !== state.instanceId) {
         this.#half = new wasm[name](this.ctx, this.env);
         this.#instance = state.instanceId;
@@ -28,14 +47,21 @@ const durable = (name) =>
     }
 
     fetch(request) {
-      return this.#rust.fetch(request);
+      return this.rust.fetch(request);
     }
 
     alarm() {
-      return this.#rust.alarm();
+      return this.rust.alarm();
     }
   };
 
 export const RateLimiter = durable("RateLimiter");
 export const Session = durable("Session");
-export const Repository = durable("Repository");
+
+// What a repository's object is asked most is answered without a future and without a body.
+export class Repository extends durable("Repository") {
+  fetch(request) {
+    const held = request.method === "GET" ? this.rust.held() : undefined;
+    return held === undefined ? super.fetch(request) : new Response(null, { status: 204, headers: { [STANDING]: held } });
+  }
+}

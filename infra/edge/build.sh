@@ -2,7 +2,8 @@
 # Builds the worker into edge/cloudflare/build: index.js and index_bg.wasm, the same files for
 # plain workerd, `wrangler dev` and `wrangler deploy`, and beside them the assets of the pages. Installs its own tools, pinned, and does
 # nothing where nothing changed. With PLUE_EDGE_FAILPOINTS=1 it builds the worker of the tests,
-# which panics on demand, into edge/cloudflare/build/failpoints.
+# which panics on demand, into edge/cloudflare/build/failpoints; with PLUE_EDGE_BENCH=1 the one of
+# the benchmarks, which does nothing but verify tokens, into edge/cloudflare/build/bench.
 #
 # The standard library is built along, so that a panic unwinds: it then ends one request, where
 # the library as it comes would take every request of the isolate with it.
@@ -19,9 +20,14 @@ tools="${PLUE_TOOLS_DIR:-$cache/tools}"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$cache/target}"
 out=edge/cloudflare/build
 features=
+shim=edge/cloudflare/shim.js
 if [ "${PLUE_EDGE_FAILPOINTS:-}" = 1 ]; then
     out=edge/cloudflare/build/failpoints
     features=failpoints
+elif [ "${PLUE_EDGE_BENCH:-}" = 1 ]; then
+    out=edge/cloudflare/build/bench
+    features=bench
+    shim=tests/bench/workerd/jwt.js
 fi
 stamp="$out/.built-from"
 
@@ -35,8 +41,8 @@ cannot() {
 # What decides the build's outcome: every source, every pinned version, this script.
 fingerprint() {
     {
-        cat Cargo.lock Cargo.toml package-lock.json infra/edge/build.sh
-        find contract edge/gateway edge/cloudflare/src edge/cloudflare/Cargo.toml edge/cloudflare/shim.js -type f \
+        cat Cargo.lock Cargo.toml package-lock.json infra/edge/build.sh "$shim"
+        find contract edge/gateway edge/cloudflare/src edge/cloudflare/Cargo.toml edge/cloudflare/shim.js edge/cloudflare/glue.js -type f \
             \( -name '*.rs' -o -name '*.toml' -o -name '*.json' -o -name '*.js' \) -print | LC_ALL=C sort | while IFS= read -r file; do
             printf '%s\n' "$file"
             cat "$file"
@@ -109,11 +115,12 @@ RUSTC_BOOTSTRAP=1 WASM_BINDGEN_USE_JS_SYS=1 RUSTFLAGS="-Cpanic=unwind" cargo bui
     --experimental-reset-state-function --force-enable-abort-handler \
     "$CARGO_TARGET_DIR/wasm32-unknown-unknown/edge/plue_edge_cloudflare.wasm"
 # Named features only: the optimiser must not write what the runtime does not read yet.
-node_modules/.bin/wasm-opt -Os "$work/index_bg.wasm" -o "$work/optimised.wasm" \
+node_modules/.bin/wasm-opt -O3 "$work/index_bg.wasm" -o "$work/optimised.wasm" \
     --enable-mutable-globals --enable-sign-ext --enable-nontrapping-float-to-int --enable-bulk-memory \
     --enable-multivalue --enable-reference-types --enable-exception-handling
-cp edge/cloudflare/shim.js "$work/shim.js"
-node_modules/.bin/esbuild "$work/shim.js" --bundle --minify --format=esm --log-level=warning \
+cp "$shim" "$work/shim.js"
+cp edge/cloudflare/glue.js "$work"
+NODE_PATH=node_modules node_modules/.bin/esbuild "$work/shim.js" --bundle --minify --format=esm --log-level=warning \
     --external:./index_bg.wasm '--external:cloudflare:*' --outfile="$work/bundled.js"
 # The runtime hands over a compiled module for a plain import.
 sed 's/import source /import /' "$work/bundled.js" >"$out/index.js"

@@ -10,13 +10,14 @@ use plue_contract::seal::{Keyring, Purpose};
 use plue_contract::statement::Statement;
 use plue_contract::{Caller, Code, Problem, headers};
 use plue_gateway::Forward;
+use plue_gateway::routes::Class;
 use std::pin::pin;
 use std::time::Duration;
 use worker::worker_sys::web_sys;
 use worker::{AbortController, Delay, Fetch, Headers, Request, Response, Result};
 
 /// Headers that concern one connection, or that the runtime writes itself.
-const LEFT_BEHIND: [HeaderName; 8] = [
+const LEFT_BEHIND: [HeaderName; 11] = [
     header::HOST,
     header::CONNECTION,
     header::CONTENT_LENGTH,
@@ -25,6 +26,9 @@ const LEFT_BEHIND: [HeaderName; 8] = [
     header::TRAILER,
     header::TRANSFER_ENCODING,
     header::PROXY_AUTHORIZATION,
+    header::SEC_WEBSOCKET_KEY,
+    header::SEC_WEBSOCKET_VERSION,
+    header::SEC_WEBSOCKET_EXTENSIONS,
 ];
 /// Where the coordinator reads by which name the client addressed us.
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -118,7 +122,11 @@ impl Coordinator {
 
     /// Passes a request on, its body flowing from the client to the coordinator untouched, and
     /// returns the answer as soon as it begins.
-    pub async fn pass_on(&self, forward: &Forward, request: &Request) -> Result<Response, CoordinatorError> {
+    pub async fn pass_on(
+        &self,
+        forward: &Forward,
+        request: &web_sys::Request,
+    ) -> Result<web_sys::Response, CoordinatorError> {
         let parts = &forward.parts;
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         let url = format!("{}{target}", self.origin);
@@ -130,13 +138,15 @@ impl Coordinator {
             return Err(CoordinatorError::Altered(outgoing.inner().url()));
         }
         let deadline = forward.plan.body_limit_bytes.map(|_| self.deadline);
-        send(outgoing, deadline).await
+        send(outgoing, deadline).await.map(Into::into)
     }
 
-    fn outgoing(&self, url: &str, forward: &Forward, request: &Request) -> Result<Request> {
+    fn outgoing(&self, url: &str, forward: &Forward, request: &web_sys::Request) -> Result<Request> {
         let parts = &forward.parts;
+        // Where the route is a socket, the runtime shakes hands anew, and for nothing else.
+        let upgrades = forward.matched.route.class == Class::Socket;
         let headers = runtime_headers(&parts.headers, |name| {
-            LEFT_BEHIND.contains(name) || *name == FORWARDED_HOST
+            LEFT_BEHIND.contains(name) || *name == FORWARDED_HOST || (*name == header::UPGRADE && !upgrades)
         })?;
         if let Some(host) = parts
             .headers
@@ -147,10 +157,10 @@ impl Coordinator {
         }
         let init = web_sys::RequestInit::new();
         init.set_method(parts.method.as_str());
-        init.set_headers(headers.as_ref());
+        init.set_headers(&headers);
         init.set_redirect(web_sys::RequestRedirect::Manual);
         init.set_cache(web_sys::RequestCache::NoStore);
-        if let Some(body) = request.inner().body() {
+        if let Some(body) = request.body() {
             init.set_body(&body);
         }
         Ok(web_sys::Request::new_with_str_and_init(url, &init)?.into())

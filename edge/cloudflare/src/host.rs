@@ -47,7 +47,8 @@ const FLOOD_MS: u64 = 10_000;
 
 /// The time, in milliseconds since 1970. It stands still between two awaits.
 pub fn now_ms() -> u64 {
-    worker::Date::now().as_millis()
+    // Whole milliseconds, far below the 2^53 that a number can hold.
+    worker::js_sys::Date::now() as u64
 }
 
 /// One isolate's host.
@@ -117,26 +118,33 @@ impl EdgeHost {
 
     /// How the repository of a name stands; none where its object fails.
     pub async fn standing(&self, name: &str) -> Option<Standing> {
-        let asked_ms = now_ms();
-        let memo = self.standings.borrow_mut().get(&name.to_owned(), asked_ms);
-        if let Some((_, stamp)) = memo {
+        if let Some(stamp) = self.remembered(name) {
             return Some(Standing::Held(stamp));
         }
-        let standing = match self.objects.repository(name) {
-            Ok(object) => object.look(name).await,
-            Err(error) => Err(error),
-        };
-        let standing = standing.map_err(failed).ok()?;
+        let standing = self.objects.look(name).await.map_err(failed).ok()?;
         if let Standing::Held(stamp) = standing {
-            let mut standings = self.standings.borrow_mut();
-            standings.put(
-                name.to_owned(),
-                stamp,
-                asked_ms.saturating_add(self.memo_ms),
-                asked_ms,
-            );
+            self.remember(name, stamp);
         }
         Some(standing)
+    }
+
+    /// How the repository of a name stood a moment ago, where that may be believed.
+    pub fn remembered(&self, name: &str) -> Option<Stamp> {
+        if self.memo_ms == 0 {
+            return None;
+        }
+        let memo = self.standings.borrow_mut().get(name, now_ms());
+        memo.map(|(_, stamp)| stamp)
+    }
+
+    /// Remembers for a moment how the repository of a name stands, if that is wanted.
+    pub fn remember(&self, name: &str, stamp: Stamp) {
+        if self.memo_ms > 0 && self.remembered(name).is_none() {
+            let now_ms = now_ms();
+            let until_ms = now_ms.saturating_add(self.memo_ms);
+            let mut standings = self.standings.borrow_mut();
+            standings.put(name.to_owned(), stamp, until_ms, now_ms);
+        }
     }
 
     /// Has the objects of these names let go of what they hold.
@@ -166,7 +174,7 @@ impl EdgeHost {
 
     /// Whether public answers of a repository are known to have been kept.
     pub fn has_learned(&self, name: &str) -> bool {
-        self.names.borrow_mut().get(&name.to_owned(), now_ms()).is_some()
+        self.names.borrow_mut().get(name, now_ms()).is_some()
     }
 
     /// The way to the coordinator.

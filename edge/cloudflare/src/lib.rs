@@ -7,12 +7,15 @@
 #![warn(missing_docs)]
 #![cfg_attr(not(target_family = "wasm"), allow(dead_code))]
 
+#[cfg(feature = "bench")]
+mod bench;
 mod config;
 #[cfg(target_family = "wasm")]
 mod coordinator;
 #[cfg(target_family = "wasm")]
 mod fetch;
 mod figures;
+mod glue;
 #[cfg(target_family = "wasm")]
 mod host;
 mod memory;

@@ -1,6 +1,7 @@
 //! What an isolate remembers between requests, within bounds: refusals that a limiter issued and
 //! whom a credential belonged to some seconds ago. Losing either costs a hop and nothing else.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -20,7 +21,10 @@ impl<K: Hash + Eq + Clone, V: Clone> Fleeting<K, V> {
     }
 
     /// What stands under `key`, and until when it does, if that is later than `now_ms`.
-    pub fn get(&mut self, key: &K, now_ms: u64) -> Option<(u64, V)> {
+    pub fn get<Q: Hash + Eq + ?Sized>(&mut self, key: &Q, now_ms: u64) -> Option<(u64, V)>
+    where
+        K: Borrow<Q>,
+    {
         let (until_ms, value) = self.entries.get(key)?;
         if *until_ms <= now_ms {
             self.entries.remove(key);
@@ -30,7 +34,10 @@ impl<K: Hash + Eq + Clone, V: Clone> Fleeting<K, V> {
     }
 
     /// Forgets what stands under `key`.
-    pub fn forget(&mut self, key: &K) {
+    pub fn forget<Q: Hash + Eq + ?Sized>(&mut self, key: &Q)
+    where
+        K: Borrow<Q>,
+    {
         self.entries.remove(key);
     }
 

@@ -9,7 +9,7 @@ use plue_contract::{Code, Problem};
 use plue_gateway::pushed::{self, Pushed};
 use plue_gateway::{Forward, cache};
 use serde_json::{Value, json};
-use worker::Request;
+use worker::worker_sys::web_sys::Request;
 
 /// The largest notice that is read, in bytes.
 const MAX_NOTICE_BYTES: usize = 64 * 1024;
@@ -18,7 +18,7 @@ const MAX_NOTICE_BYTES: usize = 64 * 1024;
 pub async fn answer(
     host: &EdgeHost,
     forward: &Forward,
-    request: &mut Request,
+    request: &Request,
 ) -> Option<Result<Outgoing, Problem>> {
     Some(match forward.matched.route.name {
         "GET /health" | "GET /api/health" => Ok(json_answer(&health(host).await)),
@@ -74,9 +74,10 @@ fn metrics(host: &EdgeHost, forward: &Forward) -> Result<Outgoing, Problem> {
     Ok(answer.expect("because the header is well formed"))
 }
 
-async fn invalidate(host: &EdgeHost, forward: &Forward, request: &mut Request) -> Result<Outgoing, Problem> {
+async fn invalidate(host: &EdgeHost, forward: &Forward, request: &Request) -> Result<Outgoing, Problem> {
     host.may_push(&forward.parts.headers)?;
     let unreadable = || Problem::new(Code::InvalidRequest, "The body cannot be read.");
+    let mut request = worker::Request::from(Clone::clone(request));
     let body = request.bytes().await.map_err(|_| unreadable())?;
     if body.len() > MAX_NOTICE_BYTES {
         return Err(Problem::new(Code::TooLarge, "A notice has at most 64 KiB."));

@@ -62,6 +62,8 @@ pub struct GatewayConfig {
     pub leeway_s: u64,
     /// The rates of the limits.
     pub limits: Presets,
+    /// Whether routes that are owed are passed on all the same: for tests of what passing on does.
+    pub passes_owed: bool,
 }
 
 impl GatewayConfig {
@@ -78,6 +80,7 @@ impl GatewayConfig {
             audience: "plue".to_owned(),
             leeway_s: 5,
             limits: Presets::default(),
+            passes_owed: false,
         }
     }
 }

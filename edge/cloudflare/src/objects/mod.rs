@@ -6,12 +6,14 @@ pub mod repository;
 pub mod session;
 
 use crate::config::ConfigError;
+use crate::glue;
 use plue_contract::SessionId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
 use wasm_bindgen::JsValue;
 use worker::durable::ObjectNamespace;
+use worker::wasm_bindgen_futures::JsFuture;
 use worker::worker_sys::web_sys;
 use worker::{Env, Request, Response, Stub};
 
@@ -36,11 +38,19 @@ fn session_name(id: &SessionId) -> String {
     format!("session-{id}")
 }
 
+/// What the names of repositories' objects begin with.
+const REPOSITORY: &str = "repository-";
+
 /// The name of the object that knows the repository of a name, which is written as
 /// `RepoPath::key` writes it: whoever asks for a repository knows its name and nothing else, and
 /// one call has to be enough.
-fn repository_name(name: &str) -> String {
-    format!("repository-{name}")
+pub fn repository_name(name: &str) -> String {
+    format!("{REPOSITORY}{name}")
+}
+
+/// The other way round.
+fn repository_of(object: &str) -> Option<&str> {
+    object.strip_prefix(REPOSITORY)
 }
 
 /// Why a Durable Object did not answer.
@@ -55,6 +65,9 @@ pub enum ObjectError {
     /// What it said cannot be read.
     #[error("a Durable Object's words cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
+    /// It did not say how its repository stands.
+    #[error("a repository's object does not say how it stands")]
+    Standing,
 }
 
 /// Every kind of Durable Object, bound.
@@ -86,13 +99,23 @@ impl Objects {
     }
 
     /// The object of the repository of a name, written as `RepoPath::key` writes it.
-    pub fn repository(&self, name: &str) -> Result<Object<Tell, Standing>, ObjectError> {
+    pub fn repository(&self, name: &str) -> Result<Object<Tell, Told>, ObjectError> {
         Object::named(&self.repositories, &repository_name(name))
+    }
+
+    /// How the repository of a name stands, as its object says in a single header: each cached
+    /// read asks this, so that it has to cost as little as one call can.
+    pub async fn look(&self, name: &str) -> Result<Standing, ObjectError> {
+        let namespace: &JsValue = self.repositories.as_ref();
+        let asked = glue::look(namespace, &repository_name(name)).map_err(worker::Error::from)?;
+        let said = JsFuture::from(asked).await.map_err(worker::Error::from)?;
+        let standing = glue::standing(&said).and_then(|said| said.parse().ok());
+        standing.ok_or(ObjectError::Standing)
     }
 }
 
 use limiter::{Take, Taken};
-use repository::{Standing, Tell};
+use repository::{Standing, Tell, Told};
 use session::{Find, Found};
 
 /// One object that takes messages of `M` and answers with `A`.

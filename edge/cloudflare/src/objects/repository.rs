@@ -2,7 +2,7 @@
 //! lease of the coordinator says so. The protocol is the gateway's (`generations`); this object
 //! asks the questions and keeps over restarts what was held last.
 
-use super::{Object, ObjectError, answer, message};
+use super::{Object, ObjectError, answer, message, repository_of};
 use crate::config::EdgeConfig;
 use crate::coordinator::{Coordinator, CoordinatorError};
 use crate::host::now_ms;
@@ -12,27 +12,37 @@ use plue_contract::edge::{Answer, Ask, STALE_MS, Stamp};
 use plue_gateway::generations::{Asking, Holder, Last, Learned, Look};
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::panic::RefUnwindSafe;
 use std::rc::Rc;
+use std::str::FromStr;
 use std::time::Duration;
-use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, State, durable_object};
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::{
+    DurableObject, Env, Headers, Method, Request, Response, Result, SqlStorage, State, durable_object,
+};
 
 /// How often a question is asked again whose answer came too late or was overtaken.
 const TRIES: usize = 3;
 
-/// What a repository's object is told or asked.
+/// In which header the object says how the repository stands; `glue.js` has the same name.
+const STANDING: &str = "plue-standing";
+
+/// What a repository's object is told. How the repository stands is asked by `GET`, with the
+/// object's name as the path.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tell {
-    /// How does the repository of this name stand?
-    Look(String),
     /// Something has changed; with `true`, nothing is left for everybody.
     Changed(bool),
 }
 
+/// That it was heard.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Told;
+
 /// How a repository stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// Like this, now.
     Held(Stamp),
@@ -42,12 +52,37 @@ pub enum Standing {
     Away(Option<Last>),
 }
 
-impl Object<Tell, Standing> {
-    /// How the repository stands.
-    pub async fn look(&self, name: &str) -> std::result::Result<Standing, ObjectError> {
-        self.call(&Tell::Look(name.to_owned())).await
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Held(stamp) => write!(f, "held {stamp}"),
+            Self::Hidden => f.write_str("hidden"),
+            Self::Away(None) => f.write_str("away"),
+            Self::Away(Some(last)) => write!(f, "away {} {}", last.stamp, last.current_ms),
+        }
     }
+}
 
+impl FromStr for Standing {
+    type Err = ();
+
+    fn from_str(text: &str) -> std::result::Result<Self, ()> {
+        let words: Vec<&str> = text.split(' ').collect();
+        let stamp = |text: &str| text.parse().map_err(|_| ());
+        match words[..] {
+            ["held", held] => Ok(Self::Held(stamp(held)?)),
+            ["hidden"] => Ok(Self::Hidden),
+            ["away"] => Ok(Self::Away(None)),
+            ["away", held, current] => Ok(Self::Away(Some(Last {
+                stamp: stamp(held)?,
+                current_ms: current.parse().map_err(|_| ())?,
+            }))),
+            _ => Err(()),
+        }
+    }
+}
+
+impl Object<Tell, Told> {
     /// Has the object let go of what it holds; once this returns, it has.
     pub async fn changed(&self, hidden: bool) -> std::result::Result<(), ObjectError> {
         self.call(&Tell::Changed(hidden)).await.map(|_| ())
@@ -201,6 +236,18 @@ impl Repository {
     }
 }
 
+#[wasm_bindgen]
+impl Repository {
+    /// How the repository stands, where its object can say so at once because it holds a lease.
+    pub fn held(&self) -> Option<String> {
+        let holder = self.holder.borrow();
+        match holder.as_ref()?.look(now_ms()) {
+            Look::Held(stamp) => Some(Standing::Held(stamp).to_string()),
+            Look::Ask(_) => None,
+        }
+    }
+}
+
 /// How exactly it is kept when something was current, in milliseconds.
 const STALE_TOLD_MS: u64 = 60 * 1_000;
 
@@ -216,14 +263,17 @@ impl DurableObject for Repository {
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let standing = match message(&mut request).await? {
-            Tell::Look(name) => self.look(&name).await?,
-            Tell::Changed(hidden) => {
-                self.with(|holder| holder.notice(hidden)).await?;
-                Standing::Hidden
-            }
-        };
-        answer(&standing)
+        if request.method() == Method::Get {
+            let path = request.path();
+            let name = repository_of(path.trim_start_matches('/')).ok_or("an object of another kind")?;
+            let standing = self.look(name).await?;
+            let headers = Headers::new();
+            headers.set(STANDING, &standing.to_string())?;
+            return Ok(Response::empty()?.with_status(204).with_headers(headers));
+        }
+        let Tell::Changed(hidden) = message(&mut request).await?;
+        self.with(|holder| holder.notice(hidden)).await?;
+        answer(&Told)
     }
 
     /// Nobody has read it here for as long as it could have been shown: nothing of it is kept.

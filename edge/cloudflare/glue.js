@@ -1,0 +1,125 @@
+// What the Rust half asks of the runtime's own objects. A head crosses as one text, a line for each
+// header, because every call across and every object that the runtime makes for one costs more than
+// what is computed in between. Lines cannot be broken: no header's name or value holds a newline.
+
+/** Every header as `name:value`, one a line, with those of one name as the runtime joins them. */
+function lines(headers) {
+  let text = "";
+  for (const [name, value] of headers) text += `${name}:${value}\n`;
+  return text;
+}
+
+/** Headers from lines. */
+function parsed(text) {
+  const made = new Headers();
+  for (let at = 0; at < text.length; ) {
+    const end = text.indexOf("\n", at);
+    const colon = text.indexOf(":", at);
+    made.append(text.slice(at, colon), text.slice(colon + 1, end));
+    at = end + 1;
+  }
+  return made;
+}
+
+/** Method, URL, the socket's other end where the runtime tells it, and then the headers. */
+export function requestHead(request) {
+  return `${request.method}\n${request.url}\n${request.cf?.clientIp ?? ""}\n${lines(request.headers)}`;
+}
+
+/** The headers of an answer. */
+export function answerHead(answer) {
+  return lines(answer.headers);
+}
+
+/** The head of an answer that was kept, which stands in one header of it. */
+export function keptHead(answer) {
+  return answer.headers.get("plue-kept") ?? undefined;
+}
+
+/** Headers as the runtime has them. */
+export function headers(text) {
+  return parsed(text);
+}
+
+/** An answer; its body is a stream, bytes, or nothing. */
+export function answer(status, text, body) {
+  return new Response(body, { status, headers: parsed(text) });
+}
+
+/** Headers by their lines: most answers from the cache differ from an earlier one in the request's id alone. */
+const heads = new Map();
+const MAX_HEADS = 512;
+
+/** An answer with the body of what was kept; `head` is its status, `+` where the body belongs to it, the request's id, and lines. */
+export function served(head, kept) {
+  const end = head.indexOf("\n");
+  const text = head.slice(end + 1);
+  let known = heads.get(text);
+  if (known === undefined) {
+    known = parsed(text);
+    if (heads.size >= MAX_HEADS) heads.clear();
+    heads.set(text, known);
+  }
+  const made = new Response(head[3] === "+" ? kept.body : null, { status: Number(head.slice(0, 3)), headers: known });
+  made.headers.set("x-request-id", head.slice(4, end));
+  return made;
+}
+
+/** Tells one end of a socket what the other says; `broken` is the code for an end that broke off. */
+function relay(from, to, broken) {
+  const close = (code, reason) => {
+    for (const end of [to, from]) {
+      try {
+        // 1005 stands for a close without a code, and no end may send it.
+        if (code === 1005) end.close();
+        else end.close(code, reason);
+      } catch {
+        // It is closed already.
+      }
+    }
+  };
+  from.addEventListener("message", ({ data }) => {
+    try {
+      to.send(data);
+    } catch {
+      close(broken, "the other end is gone");
+    }
+  });
+  from.addEventListener("close", ({ code, reason }) => close(code === 1006 ? broken : code, reason));
+  from.addEventListener("error", () => close(broken, "the other end broke off"));
+}
+
+/** The answer to an upgrade that the coordinator accepted. One whose other end breaks off is closed
+ * with a code: 1014 where that is the coordinator, 1001 where it is the client. */
+export function joined(upstream, text) {
+  const { 0: client, 1: ours } = new WebSocketPair();
+  const theirs = upstream.webSocket;
+  ours.accept();
+  theirs.accept();
+  relay(theirs, ours, 1014);
+  relay(ours, theirs, 1001);
+  return new Response(null, { status: 101, webSocket: client, headers: parsed(text) });
+}
+
+/** What the platform's cache has under a key. */
+export function match(key) {
+  return caches.default.match(key);
+}
+
+/** Keeps an answer under a key. */
+export function put(key, answer) {
+  return caches.default.put(key, answer);
+}
+
+/** The header in which a repository's object says how it stands. */
+export const STANDING = "plue-standing";
+
+/** Asks the object of a repository how the repository stands; its answer says so in a header. */
+export function look(objects, object) {
+  return objects.getByName(object).fetch(`https://object/${object}`);
+}
+
+/** What the object of a repository said; nothing where it failed. */
+export function standing(said) {
+  return said.headers.get(STANDING) ?? undefined;
+}
