@@ -2,7 +2,7 @@
 //
 //   node infra/edge/serve.mjs [--listen 127.0.0.1:8787] [--origin http://127.0.0.1:4000]
 //                             [--state .plue/edge] [--secrets-dir DIR] [--var NAME=VALUE]... [--verbose]
-//                             [--build DIR]
+//                             [--build DIR] [--floods LIMIT/SECONDS]
 //
 // Secrets come from the environment, or, where it has none, from files of the coordinator's
 // secrets folder (EDGE_SECRET from `edge-secret`, and so on); they are handed to workerd through
@@ -31,6 +31,7 @@ const { values: options } = parseArgs({
     "secrets-dir": { type: "string" },
     build: { type: "string" },
     var: { type: "string", multiple: true, default: [] },
+    floods: { type: "string" },
     verbose: { type: "boolean", default: false },
   },
 });
@@ -60,11 +61,17 @@ for (const pair of options.var) {
   vars[pair.slice(0, at)] = pair.slice(at + 1);
 }
 
+// Beside what wrangler.toml has, as it has none unless floods are to be expected.
+if (options.floods) {
+  const [, limit, period] = /^(\d+)\/(\d+)$/.exec(options.floods) ?? fail(`--floods ${options.floods}: expected LIMIT/SECONDS`);
+  wrangler.floods = [{ name: "FLOODS", limit, period }];
+}
+
 // The configuration embeds its files by name, so they lie beside it; a rebuild does not disturb
 // an edge that runs.
 mkdirSync(join(state, "objects"), { recursive: true, mode: 0o700 });
 for (const file of ["index.js", "index_bg.wasm"]) copyFileSync(join(build, file), join(state, file));
-copyFileSync(join(root, "infra/edge/cache.js"), join(state, "cache.js"));
+for (const file of ["cache.js", "floods.js"]) copyFileSync(join(root, "infra/edge", file), join(state, file));
 const config = join(state, "config.capnp");
 try {
   writeFileSync(config, generate(wrangler, { vars, listen: options.listen, objects: join(state, "objects") }));

@@ -29,9 +29,10 @@ const KNOWN = new Set([
   "vars",
   "durable_objects",
   "migrations",
+  "ratelimits",
 ]);
 
-/** Reads wrangler.toml: its main file, compatibility, vars and Durable Objects. */
+/** Reads wrangler.toml: its main file, compatibility, vars, Durable Objects and platform limiters. */
 export function readWrangler(path) {
   const settings = parse(readFileSync(path, "utf8"));
   const strange = Object.keys(settings).filter((key) => !KNOWN.has(key));
@@ -56,6 +57,7 @@ export function readWrangler(path) {
     compatibilityFlags: settings.compatibility_flags ?? [],
     vars: settings.vars ?? {},
     objects,
+    floods: (settings.ratelimits ?? []).map(({ name, simple }) => ({ name, ...simple })),
   };
 }
 
@@ -66,7 +68,7 @@ function text(value) {
   return `"${escaped}"`;
 }
 
-/** Writes the configuration; `index.js`, `index_bg.wasm` and `cache.js` are expected beside it. */
+/** Writes the configuration; `index.js`, `index_bg.wasm`, `cache.js` and `floods.js` are expected beside it. */
 export function generate(wrangler, { vars, listen, objects }) {
   const all = { ...wrangler.vars, ...vars };
   const origin = new URL(all.ORIGIN_URL);
@@ -80,11 +82,16 @@ export function generate(wrangler, { vars, listen, objects }) {
       ({ name, className }) => `(name = ${text(name)}, durableObjectNamespace = (className = ${text(className)}))`,
     ),
   ];
+  for (const { name, limit, period } of wrangler.floods) {
+    const inner = Object.entries({ limit, period }).map(([key, value]) => `(name = ${text(key)}, text = ${text(value)})`);
+    bindings.push(`(name = ${text(name)}, wrapped = (moduleName = "plue:floods", innerBindings = [${inner.join(", ")}]))`);
+  }
   const namespaces = wrangler.objects.map(
     ({ className }) =>
       `(className = ${text(className)}, uniqueKey = ${text(`${wrangler.name}-${className}`)}, enableSql = true)`,
   );
-  const names = [...Object.keys(all), ...SECRETS, ...wrangler.objects.map(({ name }) => name)];
+  const named = [...wrangler.objects, ...wrangler.floods].map(({ name }) => name);
+  const names = [...Object.keys(all), ...SECRETS, ...named];
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice) throw new Error(`${twice} is the name of two bindings`);
   const list = (items) => `[\n    ${items.join(",\n    ")},\n  ]`;
@@ -102,6 +109,7 @@ const config :Workerd.Config = (
     })),
   ],
   sockets = [(name = "http", address = ${text(listen)}, http = (), service = "edge")],
+  extensions = [(modules = [(name = "plue:floods", esModule = embed "floods.js", internal = true)])],
 );
 
 const edge :Workerd.Worker = (
