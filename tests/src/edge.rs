@@ -32,6 +32,7 @@ pub struct Settings {
     origin: String,
     secrets: BTreeMap<String, String>,
     vars: BTreeMap<String, String>,
+    floods: Option<&'static str>,
     fail_points: bool,
 }
 
@@ -44,6 +45,7 @@ impl Settings {
             origin: origin.to_owned(),
             secrets: BTreeMap::new(),
             vars: BTreeMap::new(),
+            floods: None,
             fail_points: false,
         })
     }
@@ -67,6 +69,12 @@ impl Settings {
     /// The same with a variable of wrangler.toml set to something else.
     pub fn var(mut self, name: &str, value: &str) -> Settings {
         self.vars.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The same with the platform's limiter before the exact ones, as `requests/seconds` for each key.
+    pub fn floods(mut self, rate: &'static str) -> Settings {
+        self.floods = Some(rate);
         self
     }
 
@@ -113,6 +121,9 @@ impl Settings {
             .arg(self.folder.path())
             .arg("--build")
             .arg(worker);
+        if let Some(rate) = self.floods {
+            command.args(["--floods", rate]);
+        }
         for (name, value) in &self.vars {
             command.arg("--var").arg(format!("{name}={value}"));
         }

@@ -4,6 +4,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
@@ -242,6 +243,27 @@ pub fn resident_bytes(group: u32) -> u64 {
         .flatten()
         .filter_map(|entry| of_group(&entry.path()))
         .sum()
+}
+
+/// Runs something while the memory of a process and its children is watched, and answers what came
+/// of it and by how many bytes that memory grew at its highest.
+pub fn growth_while<T>(group: u32, work: impl FnOnce() -> T) -> (T, u64) {
+    let before = resident_bytes(group);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut highest = 0;
+            while !done.load(Ordering::Relaxed) {
+                highest = highest.max(resident_bytes(group));
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            highest
+        });
+        let came = work();
+        done.store(true, Ordering::Relaxed);
+        let highest = watcher.join().unwrap_or(u64::MAX);
+        (came, highest.saturating_sub(before))
+    })
 }
 
 /// Answers the processor time that a process group has used, ended children included, in seconds.

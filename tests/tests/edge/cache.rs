@@ -219,3 +219,55 @@ fn while_the_coordinator_is_away_what_was_seen_is_shown_and_marked() {
     assert_eq!(private.status, 503);
     edge.stop().unwrap();
 }
+
+#[test]
+fn an_isolate_that_may_believe_what_it_was_told_asks_no_object_meanwhile() {
+    let origin = Origin::start();
+    origin.repository("ada/engine", STAMP);
+    let next = Stamp {
+        generation: 2,
+        ..STAMP
+    };
+    let edge = settings(&origin)
+        .var("PLUE_EDGE_MEMO_MS", "3000")
+        .start()
+        .unwrap();
+    until_kept(&edge.client(), REF);
+    let told = Instant::now();
+    // Told by the coordinator, whoever hears the notice forgets, the isolate too.
+    origin.repository("ada/engine", next);
+    notice(&edge);
+    assert_eq!(edge.client().get(REF).unwrap().json().unwrap()["generation"], 2);
+    until_kept(&edge.client(), REF);
+    assert!(told.elapsed() < Duration::from_secs(20));
+    // In the seed's words to nobody in particular: what is remembered goes as well. Without any,
+    // what it gives up is the freshness that the setting names, and no more.
+    let later = Stamp {
+        generation: 3,
+        ..STAMP
+    };
+    let changed = Instant::now();
+    origin.repository("ada/engine", later);
+    let shown = |reply: &Reply| reply.json().unwrap()["generation"].as_i64();
+    loop {
+        let reply = edge.client().get(REF).unwrap();
+        if shown(&reply) == Some(3) {
+            break;
+        }
+        assert_eq!((shown(&reply), cached(&reply)), (Some(2), "HIT"));
+        // A lease of five seconds, and the three of the setting.
+        assert!(changed.elapsed() < Duration::from_secs(20), "it never learns");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let asked = origin.asked().len();
+    let seen = origin.seen().len();
+    for _ in 0..50 {
+        until_kept(&edge.client(), REF);
+    }
+    assert!(origin.asked().len() <= 3, "the object asked {asked} times before");
+    assert!(
+        origin.seen().len() <= 2,
+        "the coordinator made {seen} answers before"
+    );
+    edge.stop().unwrap();
+}

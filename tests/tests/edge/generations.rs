@@ -244,6 +244,36 @@ fn what_is_hidden_renamed_or_made_anew_never_shows_what_was_there() {
     let gone = site.owner.send("DELETE", "/api/ada/motor", &[], b"").unwrap();
     assert!(gone.status < 300, "{}", gone.text());
     hidden("/api/ada/motor/refs/main");
+    hidden(&object);
+
+    // Restored, it is what it was; given to somebody else, it is found where it went.
+    let deleted = site.plue.admin(&["repo", "deleted"]).unwrap();
+    let id = deleted["repositories"][0]["id"].to_string();
+    site.plue
+        .admin(&["repo", "restore", id.trim_matches('"')])
+        .unwrap();
+    shown("/api/ada/motor/refs/main");
+    assert_eq!(tip(&site.read("/api/ada/motor/refs/main")), Some(first.clone()));
+    site.plue.admin(&["user", "create", "bob"]).unwrap();
+    site.plue.admin(&["user", "create", "grace", "--admin"]).unwrap();
+    let grace = site.plue.token("grace", "repo,user,admin").unwrap();
+    let given = |from: &str, to: &str| {
+        let target = format!("/api/{from}/motor/transfer");
+        let admin = site.plue.client().bearer(&grace);
+        let reply = admin.json("POST", &target, &json!({"owner": to})).unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    };
+    given("ada", "bob");
+    shown("/api/bob/motor/refs/main");
+    // Its former address leads on, and does not show what the edge had under it.
+    let former = site.read("/api/ada/motor/refs/main");
+    assert_eq!(tip(&site.read("/api/bob/motor/refs/main")), Some(first.clone()));
+    assert_ne!(former.header("x-cache"), Some("STALE"));
+    given("bob", "ada");
+    shown("/api/ada/motor/refs/main");
+    let gone = site.owner.send("DELETE", "/api/ada/motor", &[], b"").unwrap();
+    assert!(gone.status < 300, "{}", gone.text());
+    hidden("/api/ada/motor/refs/main");
     let again = json!({"name": "motor", "isPrivate": false});
     assert_eq!(site.owner.json("POST", "/api/repos", &again).unwrap().status, 201);
     hidden("/api/ada/motor/refs/main");

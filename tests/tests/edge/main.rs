@@ -12,6 +12,8 @@ mod objects;
 mod origin;
 mod own;
 mod panics;
+mod sockets;
+mod startup;
 mod streams;
 mod trust;
 

@@ -2,12 +2,11 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use plue_contract::{TokenId, Via};
 use plue_tests::edge::Edge;
-use plue_tests::process::resident_bytes;
+use plue_tests::process::{self, resident_bytes};
 
 use crate::origin::{Origin, now_ms};
 use crate::{TOKEN, ada, start};
@@ -50,20 +49,7 @@ fn growth_while(edge: &Edge, work: impl FnOnce()) -> u64 {
     let group = edge.process().id();
     let before = resident_bytes(group);
     assert!(before > 40 * MIB, "node and workerd are measured: {before}");
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| {
-            let mut highest = 0;
-            while !done.load(Ordering::Relaxed) {
-                highest = highest.max(resident_bytes(group));
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            highest
-        });
-        work();
-        done.store(true, Ordering::Relaxed);
-        watcher.join().unwrap().saturating_sub(before)
-    })
+    process::growth_while(group, work).1
 }
 
 #[test]
