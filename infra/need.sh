@@ -40,6 +40,8 @@ for task in "$@"; do
         need nginx nginx
         need fcgiwrap fcgiwrap
         need wrk wrk
+        need node nodejs
+        need npm npm
         [ -x /usr/lib/cgit/cgit.cgi ] || need cgit.cgi cgit
         ;;
     *) say "infra/need.sh: no task is called $task" && exit 2 ;;

@@ -2,25 +2,33 @@
 //! Object call and the same cache match, and what the way through it adds to an answer of the
 //! coordinator.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
+use plue_contract::seal::{Keyring, Purpose};
+use plue_contract::{AccountId, Scope, Scopes, SessionId};
+use plue_gateway::jwt::{Claims, Signer};
 use plue_tests::edge::{self, Edge};
+use plue_tests::git::Home;
 use plue_tests::history::History;
 use plue_tests::http::Client;
-use plue_tests::process::Server;
+use plue_tests::process::{Server, growth_while};
 use plue_tests::serve::{self, Plue};
 
 use crate::{Row, Verdict, in_turn, per_second};
 
 const CACHED: &str = "a cached public answer through workerd";
 const BARE: &str = "bare worker: 1 object call, 1 cache match";
+const SECRET: &str = "a secret of the benchmark that opens nothing";
 const ROUNDS: usize = 5;
+/// How often a gibibyte goes each way.
+const LARGE_ROUNDS: usize = 3;
 /// How many requests one round of latencies has.
 const REQUESTS: usize = 1_000;
 const RATES: &str = "api=1000000/1s, git=1000000/1s";
@@ -45,8 +53,9 @@ pub fn run() -> anyhow::Result<Vec<Row>> {
         &serde_json::json!({"isPrivate": false}),
     )?;
     ensure!(public.status == 200, "{}", public.text());
-    let mut rows = vec![cached(&edge)?];
+    let mut rows = vec![verified()?, cached(&edge)?];
     rows.extend(added(&plue, &edge, &token)?);
+    rows.extend(large(&plue, &edge, &home, &token)?);
     edge.stop()?;
     plue.stop()?;
     Ok(rows)
@@ -122,17 +131,9 @@ fn until_kept_by_peer(client: &Client, bytes: usize) -> anyhow::Result<()> {
 
 /// The bare worker, in the same workerd with the same cache behind it.
 fn bare(folder: &Path) -> anyhow::Result<(Server, SocketAddr)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    std::fs::copy(root.join("tests/bench/workerd/bare.js"), folder.join("bare.js"))?;
-    std::fs::copy(root.join("infra/edge/cache.js"), folder.join("cache.js"))?;
-    let address = free()?;
-    let config = format!(
-        r#"using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [(name = "bare", worker = .bare), (name = "cache", worker = .cache)],
-  sockets = [(name = "http", address = "{address}", http = (), service = "bare")],
-);
-const bare :Workerd.Worker = (
+    std::fs::copy(root().join("tests/bench/workerd/bare.js"), folder.join("bare.js"))?;
+    std::fs::copy(root().join("infra/edge/cache.js"), folder.join("cache.js"))?;
+    let worker = r#"(
   modules = [(name = "bare.js", esModule = embed "bare.js")],
   compatibilityDate = "2026-04-01",
   bindings = [(name = "ONE", durableObjectNamespace = (className = "One"))],
@@ -143,22 +144,109 @@ const bare :Workerd.Worker = (
 const cache :Workerd.Worker = (
   modules = [(name = "cache.js", esModule = embed "cache.js")],
   compatibilityDate = "2026-04-01",
+)"#;
+    workerd(folder, r#"(name = "cache", worker = .cache)"#, worker)
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Starts workerd with one worker and whatever other services it has, in a folder where their
+/// files are.
+fn workerd(folder: &Path, services: &str, worker: &str) -> anyhow::Result<(Server, SocketAddr)> {
+    let address = free()?;
+    let config = format!(
+        r#"using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = .main), {services}],
+  sockets = [(name = "http", address = "{address}", http = (), service = "main")],
 );
+const main :Workerd.Worker = {worker};
 "#
     );
     std::fs::write(folder.join("config.capnp"), config)?;
-    let mut command = Command::new(root.join("node_modules/.bin/workerd"));
+    let mut command = Command::new(root().join("node_modules/.bin/workerd"));
     command.arg("serve").arg(folder.join("config.capnp"));
-    let server = Server::start("the bare worker", &mut command)?;
+    let server = Server::start("workerd", &mut command)?;
     let began = Instant::now();
     while TcpStream::connect(address).is_err() {
         ensure!(
             began.elapsed() < Duration::from_secs(30),
-            "the bare worker does not listen"
+            "workerd does not listen"
         );
         std::thread::sleep(Duration::from_millis(50));
     }
     Ok((server, address))
+}
+
+/// Verifying a token inside workerd, by the gateway's code in wasm and by npm's jose.
+fn verified() -> anyhow::Result<Row> {
+    let built = Command::new("infra/edge/build.sh")
+        .current_dir(root())
+        .env("PLUE_EDGE_BENCH", "1")
+        .output()?;
+    ensure!(
+        built.status.success(),
+        "{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
+    let folder = tempfile::tempdir()?;
+    for file in ["index.js", "index_bg.wasm"] {
+        std::fs::copy(
+            root().join("edge/cloudflare/build/bench").join(file),
+            folder.path().join(file),
+        )?;
+    }
+    let worker = r#"(
+  modules = [
+    (name = "index.js", esModule = embed "index.js"),
+    (name = "index_bg.wasm", wasm = embed "index_bg.wasm"),
+  ],
+  compatibilityDate = "2026-04-01",
+)"#;
+    let (_server, address) = workerd(folder.path(), "", worker)?;
+    let client = Client::new(&format!("http://{address}"))?;
+    let ring = Keyring::derive(Purpose::Jwt, [SECRET]);
+    let bytes = ring.current().context("the ring has a key")?.bytes();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let now_s = 1_800_000_000_u64;
+    let token = Signer::new(&ring).context("the ring has a key")?.sign(&Claims {
+        sub: AccountId(42),
+        sid: SessionId("01ARZ3NDEKTSV4RRFFQ69G5FAV".into()),
+        name: "ada".parse().context("a plain name")?,
+        admin: false,
+        scopes: Scopes::of([Scope::Repo, Scope::User]),
+        iat: now_s,
+        exp: now_s + 900,
+        nbf: None,
+        iss: "plue".into(),
+        aud: "plue-api".into(),
+    });
+    let rate = |side: &str, times: u32| -> anyhow::Result<f64> {
+        let asked = serde_json::json!({
+            "side": side, "token": token, "secret": SECRET, "bytes": hex, "now": now_s, "times": times,
+        });
+        let began = Instant::now();
+        let reply = client.json("POST", "/", &asked)?;
+        let took = began.elapsed().as_secs_f64();
+        // A side that fails would look quick.
+        ensure!(reply.text() == times.to_string(), "{side}: {}", reply.text());
+        Ok(f64::from(times) / took)
+    };
+    // Both are compiled before anything counts.
+    for _ in 0..5 {
+        rate("jose", 2_000)?;
+        rate("plue", 20_000)?;
+    }
+    let (peer, ours) = in_turn(9, || rate("jose", 5_000), || rate("plue", 50_000))?;
+    Ok(Row::new(
+        "JWT HS256 verify inside workerd",
+        "jose in the same workerd",
+        per_second(peer),
+        per_second(ours),
+        Verdict::AtLeast(ours / peer, 5.0),
+    ))
 }
 
 /// Requests a second by wrk: one thread, sixteen connections, two seconds.
@@ -197,6 +285,74 @@ fn added(plue: &Plue, edge: &Edge, token: &str) -> anyhow::Result<[Row; 2]> {
         )
     };
     Ok([row("p50", 0.5, 2.0), row("p99", 0.99, 10.0)])
+}
+
+/// A gibibyte pushed and cloned through the edge, and to and from the coordinator itself.
+fn large(plue: &Plue, edge: &Edge, home: &Home, token: &str) -> anyhow::Result<[Row; 3]> {
+    let work = home.at("large");
+    home.git(home.path(), &["init", "-q", "large"])?;
+    // What does not compress, and is not the same twice.
+    let mut random = std::fs::File::open("/dev/urandom")?;
+    for file in 0..16 {
+        let mut piece = std::fs::File::create(work.join(format!("part-{file}")))?;
+        std::io::copy(&mut (&mut random).take(1 << 26), &mut piece)?;
+    }
+    home.git(&work, &["add", "."])?;
+    home.git(
+        &work,
+        &["-c", "core.compression=0", "commit", "-q", "-m", "a gibibyte"],
+    )?;
+    home.git(&work, &["config", "pack.compression", "0"])?;
+    home.git(&work, &["repack", "-q", "-a", "-d"])?;
+    home.remember(edge.url(), "ada", token)?;
+    let timed = |args: &[&str], folder: &Path| {
+        let began = Instant::now();
+        home.git(folder, args)?;
+        anyhow::Ok(began.elapsed().as_secs_f64())
+    };
+    let number = Cell::new(0);
+    let push = |base: &str| {
+        number.set(number.get() + 1);
+        let address = format!("{base}/ada/large-{}", number.get());
+        timed(&["push", "-q", &address, "HEAD:refs/heads/main"], &work)
+    };
+    let clone = |base: &str| {
+        let address = format!("{base}/ada/large-1");
+        let seconds = timed(&["clone", "-q", "--bare", &address, "cloned.git"], home.path())?;
+        std::fs::remove_dir_all(home.at("cloned.git"))?;
+        anyhow::Ok(seconds)
+    };
+    let (group, direct, through) = (edge.process().id(), plue.http(), edge.url());
+    let grown = Cell::new(0);
+    let watched = |work: &dyn Fn() -> anyhow::Result<f64>| {
+        let (seconds, bytes) = growth_while(group, work);
+        grown.set(grown.get().max(bytes));
+        seconds
+    };
+    let pushed = in_turn(LARGE_ROUNDS, || push(direct), || watched(&|| push(through)))?;
+    clone(direct)?;
+    let cloned = in_turn(LARGE_ROUNDS, || clone(direct), || watched(&|| clone(through)))?;
+    let row = |what: &str, (direct, through): (f64, f64)| {
+        Row::new(
+            what,
+            "the coordinator itself",
+            format!("{direct:.2} s"),
+            format!("{through:.2} s"),
+            Verdict::AtMost(through / direct, 1.1),
+        )
+    };
+    let mib = grown.get() as f64 / f64::from(1 << 20);
+    Ok([
+        row("1 GiB pushed through workerd", pushed),
+        row("1 GiB cloned through workerd", cloned),
+        Row::new(
+            "growth of the edge's memory meanwhile, MiB",
+            "an isolate's 128 MiB",
+            "128 MiB".into(),
+            format!("{mib:.0} MiB"),
+            Verdict::AtMost(mib, 128.0),
+        ),
+    ])
 }
 
 /// How long each of some requests took, one after the other on one connection, in milliseconds.
