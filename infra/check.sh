@@ -34,6 +34,27 @@ fi
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps --document-private-items
 
+if ! command -v node >/dev/null 2>&1; then
+    say "the worker as it would be deployed: skipped, there is no node here (apt-get install nodejs npm)"
+else
+    # Exit status 3 says that the wasm tools or the npm packages cannot be had.
+    built=0
+    infra/edge/build.sh || built=$?
+    if [ "$built" = 3 ]; then
+        say "the worker as it would be deployed: skipped, it cannot be built here; see above for what would mend it"
+    elif [ "$built" != 0 ]; then
+        exit "$built"
+    else
+        say "the worker as it would be deployed (wrangler deploy --dry-run, which needs no account)"
+        deployed="$(mktemp -d)"
+        CI=1 WRANGLER_SEND_METRICS=false node_modules/.bin/wrangler deploy --dry-run --outdir "$deployed" >"$deployed/said" 2>&1 || {
+            cat "$deployed/said"
+            exit 1
+        }
+        rm -rf "$deployed"
+    fi
+fi
+
 say "rooms, arrows and the dependency budget"
 cargo test --locked --quiet -p plue-tests --test house
 
