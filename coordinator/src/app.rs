@@ -14,7 +14,7 @@ use plue_blobs::{BlobError, Blobs, S3Settings};
 use plue_contract::seal::{Keyring, Purpose};
 use plue_forge::jobs::Lane;
 use plue_forge::{
-    Chance, Forge, GitSettings, LocalGit, PasswordSettings, PushLimits, QueueSettings, accounts,
+    Chance, Forge, GitSettings, LocalGit, PasswordSettings, PushLimits, QueueSettings, accounts, backup,
 };
 use plue_gateway::jwt::Signer;
 use plue_gateway::{AddressSource, Gateway, GatewayConfig, Keys as GatewayKeys, Statements};
@@ -171,7 +171,8 @@ pub async fn store(config: &Config) -> Result<Store, AppError> {
     Ok(Store::open(&config.database_url, settings).await?)
 }
 
-async fn blobs(settings: &BlobSettings) -> Result<Blobs, AppError> {
+/// Opens the store of packs that is configured.
+pub async fn blobs(settings: &BlobSettings) -> Result<Blobs, AppError> {
     let blobs = match settings {
         BlobSettings::Directory(dir) => Blobs::directory(dir).await?,
         BlobSettings::S3 {
@@ -284,6 +285,46 @@ fn gateway_config(config: &Config, secrets: &config::secrets::Given, addresses: 
     gateway
 }
 
+/// Builds who tells the edge, where there is one, and has the forge tell it so.
+fn notifier(
+    config: &Config,
+    secrets: &config::secrets::Given,
+    world: &World,
+    forge: &Forge,
+) -> Result<Option<Notifier>, AppError> {
+    let keys = Keyring::derive(Purpose::Notice, &secrets.edge);
+    let notifier = config
+        .edge_url
+        .as_deref()
+        .map(|url| Notifier::new(url, keys, world.clock))
+        .transpose()
+        .map_err(AppError::Edge)?;
+    if let Some(notifier) = &notifier {
+        forge.tell_edge_by(notifier.teller());
+    }
+    Ok(notifier)
+}
+
+/// Writes a backup of the configured forge, which may be running.
+pub async fn backup(config: &Config, dir: &Path) -> Result<backup::Written, AppError> {
+    let store = store(config).await?;
+    let written = backup::write(&store, &blobs(&config.blobs).await?, dir).await;
+    store.close().await;
+    Ok(written?)
+}
+
+/// Makes the configured forge, which must be empty and not running, what a backup says.
+pub async fn restore(mut config: Config, world: World, dir: &Path) -> Result<backup::Restored, AppError> {
+    let (data_dir, _held) = hold(&config.data_dir)?;
+    let secrets_dir = data_dir.join("secrets");
+    let secrets = std::mem::take(&mut config.secrets)
+        .complete(&secrets_dir, world.chance)
+        .map_err(file("cannot use the secrets in", &secrets_dir))?;
+    let forge = forge(&config, &world).await?;
+    notifier(&config, &secrets, &world, &forge)?;
+    Ok(backup::restore(&forge, dir, (world.clock)()).await?)
+}
+
 /// Builds the HTTP door and what stands behind it.
 pub fn door(
     config: &Config,
@@ -294,16 +335,7 @@ pub fn door(
     figures: PrometheusHandle,
 ) -> Result<(Site, Door<Native>), AppError> {
     let gateway_config = gateway_config(config, secrets, &addresses);
-    let notice_keys = Keyring::derive(Purpose::Notice, &secrets.edge);
-    let notifier = config
-        .edge_url
-        .as_deref()
-        .map(|url| Notifier::new(url, notice_keys, world.clock))
-        .transpose()
-        .map_err(AppError::Edge)?;
-    if let Some(notifier) = &notifier {
-        forge.tell_edge_by(notifier.teller());
-    }
+    let notifier = notifier(config, secrets, world, &forge)?;
     let site = Site::new(site::Parts {
         forge: forge.clone(),
         clock: world.clock,

@@ -23,6 +23,10 @@ pub enum Command {
     Config(ShowConfig),
     /// Bring the database up to date, look at it, or empty it
     Db(Db),
+    /// Copy everything that must not be lost into a folder; the server may run meanwhile
+    Backup(Copy),
+    /// Bring a backup up in an empty forge, and verify all of it
+    Restore(Copy),
     /// Administer the running server through its socket
     Admin(Admin),
     /// Write the files that pages name into a folder, for whoever serves them from elsewhere
@@ -102,6 +106,19 @@ pub enum DbCommand {
         #[arg(long)]
         yes: bool,
     },
+}
+
+/// A backup.
+#[derive(Debug, Args)]
+pub struct Copy {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub settings: Settings,
+    /// The folder of the backup
+    pub dir: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The running server.
@@ -313,6 +330,7 @@ impl Command {
             Self::Serve(serve) => serve.values(),
             Self::Config(config) => config.settings.values(),
             Self::Db(db) => db.settings.values(),
+            Self::Backup(copy) | Self::Restore(copy) => copy.settings.values(),
             Self::Admin(admin) => admin.settings.values(),
             Self::Assets { .. } => Vec::new(),
         }

@@ -24,7 +24,7 @@ pub fn edition() -> u64 {
     static EDITION: LazyLock<u64> = LazyLock::new(|| {
         let hash = std::env::current_exe().and_then(|path| hash_of(&path));
         hash.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the program cannot be read: its version stands for its build");
+            tracing::warn!(error = %plue_contract::causes(&error), "the program cannot be read: its version stands for its build");
             short(&Sha256::digest(env!("CARGO_PKG_VERSION")))
         })
     });

@@ -89,12 +89,12 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         return show_config(command, &layers);
     }
     let config = Config::read(&layers)?;
+    let path = environment.get("PATH").unwrap_or_else(|| PATH.to_owned());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match cli.command {
         Command::Serve(command) => {
             let traces = telemetry::log(&config.telemetry, runtime.handle())?;
-            let path = environment.get("PATH").unwrap_or_else(|| PATH.to_owned());
-            let served = runtime.block_on(serve(config, &command, path.into()));
+            let served = runtime.block_on(serve(config, &command, world(path.into())));
             if let Some(traces) = traces {
                 traces.stop();
             }
@@ -104,6 +104,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Db(command) => runtime.block_on(database(config, command.command)),
+        Command::Backup(command) => runtime.block_on(back_up(config, &command)),
+        Command::Restore(command) => runtime.block_on(restore(config, &command, world(path.into()))),
         Command::Admin(command) => runtime.block_on(administer(config, command)),
         Command::Config(_) | Command::Assets { .. } => unreachable!("because it was answered above"),
     }
@@ -139,13 +141,16 @@ fn show_config(command: &cli::ShowConfig, layers: &Layers<'_>) -> anyhow::Result
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(config: Config, command: &cli::Serve, path: OsString) -> anyhow::Result<()> {
-    let world = World {
+fn world(path: OsString) -> World {
+    World {
         clock: now_ms,
         chance: fill,
         path,
         program: std::env::current_exe().ok(),
-    };
+    }
+}
+
+async fn serve(config: Config, command: &cli::Serve, world: World) -> anyhow::Result<()> {
     #[cfg(feature = "failpoints")]
     if let Ok(list) = std::env::var("PLUE_FAILPOINTS") {
         plue_forge::failpoints::arm(&list)?;
@@ -238,6 +243,62 @@ async fn database(config: Config, command: DbCommand) -> anyhow::Result<ExitCode
     }
     store.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn back_up(config: Config, command: &cli::Copy) -> anyhow::Result<ExitCode> {
+    let store = app::store(&config).await?;
+    let pending = store.migration_status().await?;
+    store.close().await;
+    if pending
+        .iter()
+        .any(|step| !matches!(step.state, MigrationState::Applied { .. }))
+    {
+        bail!(
+            "there is no forge of this version here to back up: is --data-dir right? `plue db status` says more"
+        );
+    }
+    let written = app::backup(&config, &command.dir).await?;
+    if command.json {
+        println!(
+            "{}",
+            json!({ "packs": written.packs, "copied": written.copied, "removed": written.removed })
+        );
+    } else {
+        println!(
+            "the backup in {} is whole: {} packs, {} files copied, {} removed",
+            command.dir.display(),
+            written.packs,
+            written.copied,
+            written.removed
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn restore(config: Config, command: &cli::Copy, world: World) -> anyhow::Result<ExitCode> {
+    let restored = app::restore(config, world, &command.dir).await?;
+    if command.json {
+        println!(
+            "{}",
+            json!({
+                "repositories": restored.repositories,
+                "packs": restored.packs,
+                "damaged": restored.damaged,
+            })
+        );
+    } else {
+        println!(
+            "restored: {} repositories are whole, in {} packs",
+            restored.repositories, restored.packs
+        );
+    }
+    for damaged in &restored.damaged {
+        eprintln!("plue: damaged: {damaged}");
+    }
+    Ok(match restored.damaged.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
 fn asked(noun: AdminNoun) -> anyhow::Result<admin::Command> {

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod backup;
 pub mod browse;
 pub mod cache;
 mod clock;

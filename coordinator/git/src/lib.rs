@@ -17,6 +17,7 @@ mod pack_index;
 pub mod quarantine;
 pub mod refname;
 pub mod upload;
+pub mod verify;
 pub mod wire;
 
 pub use cache::{Bare, CacheError, Durability, LooseRef, PackFiles, PackedRef, Stamp, Transfer};

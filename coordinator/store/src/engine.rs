@@ -181,6 +181,20 @@ impl Store {
         ))
     }
 
+    /// A connection on which everything is read as it was at one moment.
+    pub(crate) async fn snapshot(&self) -> Result<Conn, StoreError> {
+        let begin = self
+            .inner
+            .engine
+            .pick("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+        let transaction = self.inner.readers.begin_with(begin).await;
+        Ok(Conn::snapshot(
+            transaction.map_err(StoreError::from_sqlx)?,
+            self.inner.engine,
+            self.inner.faults.clone(),
+        ))
+    }
+
     /// Whether the database answers.
     pub async fn health(&self) -> Result<(), StoreError> {
         let (_one,): (i64,) = crate::query("store.health", "SELECT 1")

@@ -10,6 +10,7 @@
 
 pub mod accounts;
 pub mod collaborators;
+mod dump;
 mod engine;
 mod error;
 mod faults;
@@ -30,6 +31,7 @@ pub mod testing;
 pub mod tokens;
 mod tx;
 
+pub use dump::{DumpError, TABLES as DUMPED_TABLES, packs_in_dump};
 pub use engine::{Engine, PoolFigures, PoolSettings, Store};
 pub use error::{StoreError, TxError};
 #[cfg(any(test, feature = "failpoints"))]

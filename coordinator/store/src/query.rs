@@ -3,6 +3,7 @@
 use crate::error::StoreError;
 use crate::faults::Faults;
 use crate::tx::Conn;
+use futures_util::TryStreamExt;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::{Any, Arguments, AssertSqlSafe, Encode, Executor, FromRow, SqlSafeStr, SqlStr, Type};
 use std::time::Instant;
@@ -88,6 +89,34 @@ impl Query {
         let rows = started.end(conn, outcome)?;
         let rows: Result<_, _> = rows.iter().map(|row| R::from_row(row)).collect();
         rows.map_err(StoreError::from_sqlx)
+    }
+
+    /// Every row in turn, without holding them all.
+    pub(crate) async fn each<R, E>(
+        self,
+        conn: &mut Conn,
+        mut take: impl FnMut(R) -> Result<(), E>,
+    ) -> Result<(), E>
+    where
+        R: for<'r> FromRow<'r, AnyRow>,
+        E: From<StoreError>,
+    {
+        let (started, query) = self.start(conn)?;
+        let mut outcome = Ok(());
+        {
+            let mut rows = conn.any().fetch(query);
+            loop {
+                match rows.try_next().await {
+                    Ok(Some(row)) => take(R::from_row(&row).map_err(StoreError::from_sqlx)?)?,
+                    Ok(None) => break,
+                    Err(error) => {
+                        outcome = Err(error);
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(started.end(conn, outcome)?)
     }
 
     fn start(

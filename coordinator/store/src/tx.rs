@@ -42,6 +42,15 @@ impl Conn {
         }
     }
 
+    pub(crate) fn snapshot(transaction: Transaction<'static, Any>, engine: Engine, faults: Faults) -> Self {
+        Self {
+            held: Held::Transaction(transaction),
+            engine,
+            faults,
+            poisoned: false,
+        }
+    }
+
     /// Which engine it is, for the few statements that have to differ.
     pub fn engine(&self) -> Engine {
         self.engine
