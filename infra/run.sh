@@ -41,6 +41,8 @@ stop() {
     for pid in $edge_pid $coordinator_pid; do
         kill -TERM "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
+        # What it started and did not end itself, as npx does with wrangler.
+        [ -z "$apart" ] || kill -TERM "-$pid" 2>/dev/null || true
     done
     rm -f "$ready" "$edge_ready"
 }
