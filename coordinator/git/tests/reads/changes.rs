@@ -1,11 +1,8 @@
-//! What changed: the same files and lines as `git diff-tree`, and the same distances as
-//! `git rev-list`.
+//! What changed: the same files and lines as `git diff-tree`.
 
 use crate::support::{Place, command, person};
 use crate::world::{self, FORMATS, reader, with_history};
-use plue_git::browse::{
-    self, Diff, DiffCut, DiffLimits, DiffOptions, FileDiff, FileStatus, LineKind, RefKind, RefQuery,
-};
+use plue_git::browse::{self, Diff, DiffCut, DiffLimits, DiffOptions, FileDiff, FileStatus, LineKind};
 use plue_git::{ObjectFormat, Oid};
 
 /// Writes a file's hunks as git does.
@@ -58,7 +55,7 @@ fn hunks_of(patch: &str) -> String {
     text
 }
 
-fn as_list(diff: &Diff) -> Vec<String> {
+pub fn as_list(diff: &Diff) -> Vec<String> {
     diff.files
         .iter()
         .map(|file| {
@@ -86,7 +83,7 @@ fn as_list(diff: &Diff) -> Vec<String> {
         .collect()
 }
 
-fn list_by_git(place: &Place, args: &[&str]) -> Vec<String> {
+pub fn list_by_git(place: &Place, args: &[&str]) -> Vec<String> {
     let mut all = vec!["diff-tree", "-r", "-M", "-C", "--full-index", "-z"];
     all.extend(["--raw", "--numstat"]);
     all.extend(args);
@@ -407,197 +404,5 @@ async fn attributes_mark_files_of_a_diff() {
         let marked = |path: &str| diff.files.iter().find(|file| file.path() == path).unwrap();
         assert!(marked("a.gen").is_generated && marked("sub/only").is_generated);
         assert!(marked("lib/a/x.c").is_vendored && marked("c.bin").is_suppressed);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_commits_are_compared_as_git_compares_them() {
-    for (format, seed) in [
-        (ObjectFormat::Sha1, 71),
-        (ObjectFormat::Sha1, 72),
-        (ObjectFormat::Sha256, 73),
-    ] {
-        let mut place = with_history(format, seed, 60).await;
-        person(&place.work(), &["checkout", "-q", "--orphan", "alone"]);
-        place.commit("alone", "x\n");
-        world::take_all(&mut place).await;
-        for round in 0..2 {
-            let reader = reader(&place);
-            let commits = world::commits(&place);
-            let mut pairs: Vec<(Oid, Oid)> = commits
-                .iter()
-                .zip(commits.iter().rev())
-                .step_by(7)
-                .map(|(&a, &b)| (a, b))
-                .collect();
-            pairs
-                .extend(["b0", "b1", "b2", "alone", "main"].map(|name| (place.oid("main"), place.oid(name))));
-            for (base, head) in pairs {
-                let shown = browse::compare(&reader, base, head, 1000, 100_000, DiffOptions::default())
-                    .await
-                    .unwrap();
-                let out = command(
-                    &place.work(),
-                    &["merge-base", "--all", &base.to_string(), &head.to_string()],
-                )
-                .output()
-                .unwrap();
-                let text = String::from_utf8(out.stdout).unwrap();
-                let bases: Vec<&str> = text.lines().collect();
-                match shown.merge_base {
-                    Some(found) => assert!(
-                        bases.contains(&found.to_string().as_str()),
-                        "{round} {base} {head}"
-                    ),
-                    None => assert!(bases.is_empty()),
-                }
-                let counts = person(
-                    &place.work(),
-                    &["rev-list", "--left-right", "--count", &format!("{base}...{head}")],
-                );
-                let ours = shown.divergence;
-                assert_eq!(
-                    format!("{}\t{}", ours.behind.count, ours.ahead.count),
-                    counts,
-                    "{round} {base} {head}"
-                );
-                assert!(ours.ahead.is_exact && ours.behind.is_exact);
-                let listed = person(&place.work(), &["rev-list", &format!("{base}..{head}")]);
-                let mut gits: Vec<&str> = listed.lines().collect();
-                let ours: Vec<String> = shown
-                    .commits
-                    .iter()
-                    .map(|commit| commit.oid.to_string())
-                    .collect();
-                let mut ours: Vec<&str> = ours.iter().map(String::as_str).collect();
-                gits.sort_unstable();
-                ours.sort_unstable();
-                assert_eq!(ours, gits);
-                if let Some(found) = shown.merge_base {
-                    assert_eq!(
-                        as_list(&shown.diff),
-                        list_by_git(&place, &[&found.to_string(), &head.to_string()])
-                    );
-                }
-            }
-            let cut = browse::divergence(&reader, commits[commits.len() - 1], commits[0], 3)
-                .await
-                .unwrap();
-            assert!(!cut.ahead.is_exact);
-            world::write_graph(&place).await;
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn bookmarks_and_tags_are_listed_in_pages() {
-    for format in FORMATS {
-        let mut place = with_history(format, 81, 40).await;
-        let work = place.work();
-        person(&work, &["tag", "-a", "-m", "The\nnote\n", "v1", "main~2"]);
-        person(&work, &["tag", "-a", "-m", "of a tag", "v2", "v1"]);
-        person(&work, &["tag", "light", "b1"]);
-        person(&work, &["tag", "of-tree", "main^{tree}"]);
-        person(&work, &["branch", "feature/one", "b2"]);
-        world::take_all(&mut place).await;
-        let reader = reader(&place);
-        let query = RefQuery {
-            kind: RefKind::Bookmark,
-            containing: None,
-            after: None,
-            limit: 2,
-            max_steps: 100_000,
-        };
-        let mut items = vec![];
-        let mut after = None;
-        loop {
-            let page = browse::refs(
-                &reader,
-                RefQuery {
-                    after,
-                    ..query.clone()
-                },
-            )
-            .await
-            .unwrap();
-            assert_eq!(page.total, 6);
-            items.extend(page.items);
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        let names: Vec<&str> = items.iter().map(|item| item.name.as_str()).collect();
-        assert_eq!(names, ["b0", "b1", "b2", "b3", "feature/one", "main"]);
-        for item in &items {
-            assert_eq!(item.target, place.oid(&item.name));
-            assert_eq!(item.is_default, item.name == "main");
-            assert_eq!(item.commit.as_ref().unwrap().oid, item.target);
-            let counts = person(
-                &work,
-                &[
-                    "rev-list",
-                    "--left-right",
-                    "--count",
-                    &format!("main...{}", item.name),
-                ],
-            );
-            let far = item.divergence.unwrap();
-            assert_eq!(
-                format!("{}\t{}", far.behind.count, far.ahead.count),
-                counts,
-                "{}",
-                item.name
-            );
-        }
-        let some = RefQuery {
-            containing: Some("ONE".into()),
-            ..query.clone()
-        };
-        let page = browse::refs(&reader, some).await.unwrap();
-        assert_eq!((page.total, page.items.len(), page.next), (1, 1, None));
-        let tags = RefQuery {
-            kind: RefKind::Tag,
-            limit: 100,
-            ..query
-        };
-        let page = browse::refs(&reader, tags).await.unwrap();
-        let names: Vec<&str> = page.items.iter().map(|item| item.name.as_str()).collect();
-        assert_eq!(names, ["light", "of-tree", "v1", "v2"]);
-        let [light, of_tree, v1, v2] = &page.items[..] else {
-            panic!("four")
-        };
-        assert!(light.note.is_none() && light.commit.is_some() && of_tree.commit.is_none());
-        let note = v1.note.as_ref().unwrap();
-        assert_eq!(
-            (note.message.as_str(), note.tagger.as_ref().unwrap().name.as_str()),
-            ("The\nnote\n", "Ada")
-        );
-        assert_eq!(v2.commit.as_ref().unwrap().oid, place.oid("main~2"));
-        // A ref and a path in one text.
-        let located = async |text: &str| {
-            let found = browse::locate(&reader, text).await.ok()?;
-            Some((found.name, found.commit, found.path))
-        };
-        let (main, feature) = (place.oid("main"), place.oid("b2"));
-        assert_eq!(
-            located("main/dir/a").await,
-            Some(("main".into(), main, "dir/a".into()))
-        );
-        assert_eq!(
-            located("feature/one/x").await,
-            Some(("feature/one".into(), feature, "x".into()))
-        );
-        assert_eq!(
-            located("v2").await,
-            Some(("v2".into(), place.oid("main~2"), String::new()))
-        );
-        assert_eq!(
-            located(&format!("{main}/a/")).await,
-            Some((main.to_string(), main, "a".into()))
-        );
-        for none in ["feature", "nope/x", "", "of-tree/x", "HEAD"] {
-            assert_eq!(located(none).await, None, "{none}");
-        }
     }
 }

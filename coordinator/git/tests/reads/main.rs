@@ -7,7 +7,9 @@
 mod support;
 
 mod changes;
+mod compare;
 mod histories;
 mod hostile;
+mod refs;
 mod trees;
 mod world;
