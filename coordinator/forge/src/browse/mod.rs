@@ -31,10 +31,9 @@ pub use plue_git::browse::{
     ArchiveFormat, Blame, BlameRun, Blob, Commit, CommitDetails, Comparison, Containing, Contributor,
     Contributors, Count, Diff, DiffCut, DiffLimits, DiffLine, DiffOptions, Divergence, EntryKind, FileDiff,
     FileStatus, Files, Folder, FolderEntry, History, HistoryEntry, Hunk, Indent, Insight, LanguageShare,
-    Languages, LastChange, LineKind, Located, LocatedKind, PathAttributes, RefItem, RefKind, RefPage, Rest,
-    Signature, SignatureKind, TagNote, TreeEntry, language_of,
+    Languages, LastChange, LineKind, Located, LocatedKind, PathAttributes, RefItem, RefKind, RefNames,
+    RefPage, Rest, Signature, SignatureKind, TagNote, TreeEntry, language_of,
 };
-pub use plue_git::cache::PackedRef;
 pub use plue_git::oid;
 pub use trees::Stream;
 

@@ -1,8 +1,7 @@
 //! What names stand for: refs, bookmarks and tags.
 
-use super::{Located, PackedRef, RefKind, RefPage, Rev, View};
+use super::{Located, RefKind, RefNames, RefPage, Rev, View};
 use crate::Error;
-use crate::cache::blocking;
 use plue_git::browse::{self, RefQuery};
 use plue_git::oid::Oid;
 
@@ -28,11 +27,9 @@ impl View {
         self.within(browse::locate(self.reader(), text)).await
     }
 
-    /// All refs, in the order of their names.
-    pub async fn all_refs(&self) -> Result<Vec<PackedRef>, Error> {
-        let bare = self.pinned.bare().clone();
-        let (_, refs) = blocking(move || bare.read_refs()).await?;
-        Ok(refs)
+    /// The names of bookmarks and tags, so many of each, and how many there are.
+    pub async fn ref_names(&self, limit: usize) -> Result<RefNames, Error> {
+        self.within(browse::ref_names(self.reader(), limit)).await
     }
 
     /// A page of bookmarks or tags in the order of their names, each with its last commit, what an

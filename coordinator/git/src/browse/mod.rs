@@ -46,7 +46,8 @@ pub use last_change::LastChange;
 pub use last_index::{index_last_changes, indexed, keep_indexes};
 pub use reader::Reader;
 pub use refs::{
-    Located, LocatedKind, RefItem, RefKind, RefPage, RefQuery, TagNote, locate, newest_bookmarks, refs,
+    Located, LocatedKind, RefItem, RefKind, RefNames, RefPage, RefQuery, TagNote, locate, newest_bookmarks,
+    ref_names, refs,
 };
 
 use crate::cache::CacheError;

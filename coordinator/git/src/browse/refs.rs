@@ -30,6 +30,19 @@ impl RefKind {
     }
 }
 
+/// The short names of a repository's refs: how many there are, and those that are chosen first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefNames {
+    /// The default bookmark, and the others in the order of their names; so many at most.
+    pub bookmarks: Vec<String>,
+    /// How many bookmarks there are.
+    pub bookmarks_total: usize,
+    /// Tags against the order of their names: versions come last in it, and are asked for first.
+    pub tags: Vec<String>,
+    /// How many tags there are.
+    pub tags_total: usize,
+}
+
 /// Which refs are listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefQuery {
@@ -147,6 +160,27 @@ impl RefTable {
         &rest[..len]
     }
 
+    fn names(&self, limit: usize) -> RefNames {
+        let (bookmarks, tags) = (self.of_kind(RefKind::Bookmark), self.of_kind(RefKind::Tag));
+        let head = self.head.as_str();
+        let others = bookmarks.iter().filter(|found| found.name.as_str() != head);
+        let first = self.find(head).into_iter().chain(others);
+        let short = |kind: RefKind| {
+            move |found: &PackedRef| found.name.as_str().strip_prefix(kind.prefix()).map(str::to_owned)
+        };
+        RefNames {
+            bookmarks: first.filter_map(short(RefKind::Bookmark)).take(limit).collect(),
+            bookmarks_total: bookmarks.len(),
+            tags: tags
+                .iter()
+                .rev()
+                .filter_map(short(RefKind::Tag))
+                .take(limit)
+                .collect(),
+            tags_total: tags.len(),
+        }
+    }
+
     /// Names and objects: the default bookmark first, then the others.
     pub(super) fn default_first(&self) -> impl Iterator<Item = (&str, Oid)> {
         let head = self.head.as_str();
@@ -180,6 +214,13 @@ impl RefTable {
             divergence: None,
         }
     }
+}
+
+/// The names of bookmarks and tags, so many of each.
+pub async fn ref_names(reader: &Reader, limit: usize) -> Result<RefNames, BrowseError> {
+    reader
+        .within(move |session| Ok(session.reader.refs()?.names(limit)))
+        .await
 }
 
 /// Lists bookmarks or tags, a page at a time.

@@ -89,6 +89,13 @@ async fn bookmarks_and_tags_are_listed_in_pages() {
             ("The\nnote\n", "Ada")
         );
         assert_eq!(v2.commit.as_ref().unwrap().oid, place.oid("main~2"));
+        // The names alone, the default bookmark first and the tags from the last.
+        let few = browse::ref_names(&reader, 2).await.unwrap();
+        assert_eq!((few.bookmarks[0].as_str(), few.bookmarks.len()), ("main", 2));
+        assert_eq!((few.tags, few.tags_total), (vec!["v2".into(), "v1".into()], 4));
+        let all = browse::ref_names(&reader, 100).await.unwrap();
+        assert_eq!(all.bookmarks.len(), few.bookmarks_total);
+        assert_eq!(all.bookmarks.iter().filter(|name| *name == "main").count(), 1);
         // A ref and a path in one text.
         let located = async |text: &str| {
             let found = browse::locate(&reader, text).await.ok()?;

@@ -4,8 +4,8 @@ use super::super::super::extract::{Path, Query};
 use super::super::super::failure::Failure;
 use super::super::super::site::Site;
 use super::super::{Visit, see_other};
+use super::room;
 use super::shown::{files, item};
-use super::{Names, room};
 use axum::extract::State;
 use axum::response::Response;
 use plue_forge::browse::{Count, Diff, DiffLimits, DiffOptions, SignatureKind};
@@ -32,6 +32,8 @@ const ALONE: DiffLimits = DiffLimits {
 };
 /// The most lines around a change.
 const MAX_CONTEXT: u32 = 10_000;
+/// How many names of each kind a comparison can be chosen from; others are typed.
+const CHOSEN_FROM: usize = 200;
 
 /// How changes are asked for.
 #[derive(Deserialize)]
@@ -199,13 +201,7 @@ pub async fn compare_form(
         return see_other(&comparison(&head, base, tip));
     }
     let (view, show) = room.look(&site).await?;
-    let names = Names::of(&view).await?;
-    let first = |names: &[String]| names.iter().take(200).cloned().collect::<Vec<_>>();
-    let html = changes::choose(
-        &visit.frame(),
-        &head,
-        &first(&names.bookmarks),
-        &first(&names.tags),
-    );
+    let names = view.ref_names(CHOSEN_FROM).await?;
+    let html = changes::choose(&visit.frame(), &head, &names.bookmarks, &names.tags);
     Ok(show.page(&site, &visit, html, true))
 }

@@ -159,6 +159,7 @@ pub async fn home(State(site): State<Site>, visit: Visit, path: Path) -> Result<
     };
     let (view, show) = room.look(&site).await?;
     let names = Names::of(&view).await?;
+    let Names(refs) = &names;
     let frame = visit.frame_after(|word| {
         let said = match word {
             "created" => words::CREATED,
@@ -168,12 +169,12 @@ pub async fn home(State(site): State<Site>, visit: Visit, path: Path) -> Result<
         // It is told to who did it; what everybody else gets is the same for all.
         visit.name().map(|_| said.to_owned())
     });
-    if names.bookmarks.is_empty() && names.tags.is_empty() {
+    if refs.bookmarks.is_empty() && refs.tags.is_empty() {
         let html = repo::home::empty(&frame, &head, &side);
         return Ok(show.page(&site, &visit, html, true));
     }
-    side.bookmarks = names.bookmarks.len() as i64;
-    side.tags = names.tags.len() as i64;
+    side.bookmarks = refs.bookmarks_total as i64;
+    side.tags = refs.tags_total as i64;
     let located = match view
         .locate(&repository.default_bookmark)
         .await
@@ -181,7 +182,7 @@ pub async fn home(State(site): State<Site>, visit: Visit, path: Path) -> Result<
     {
         Ok(located) => located,
         Err(failure) if is_nothing(&failure) => {
-            let html = repo::home::without_default(&frame, &head, &names.bookmarks);
+            let html = repo::home::without_default(&frame, &head, &refs.bookmarks);
             return Ok(show.page(&site, &visit, html, true));
         }
         Err(failure) => return Err(failure),

@@ -31,7 +31,7 @@ use http::{HeaderValue, StatusCode};
 use plue_contract::Who;
 use plue_forge::Permit;
 use plue_forge::access::repositories::{ReadRepo, read_as};
-use plue_forge::browse::{self, Located, LocatedKind, View};
+use plue_forge::browse::{self, Located, LocatedKind, RefNames, View};
 use plue_forge::repositories::{Repository, Role};
 use plue_pages::highlight::Lines;
 use plue_pages::repo::{Head, RefKind, Spot};
@@ -219,31 +219,15 @@ pub fn head(repository: &Repository) -> Head {
     }
 }
 
-/// All short names of refs.
-struct Names {
-    bookmarks: Vec<String>,
-    tags: Vec<String>,
-}
+/// What the ref chooser of every page shows.
+struct Names(RefNames);
 
 impl Names {
     async fn of(view: &View) -> Result<Self, Failure> {
-        let refs = view.all_refs().await?;
-        let of = |prefix: &str| -> Vec<String> {
-            let short = |name: &str| name.strip_prefix(prefix).map(str::to_owned);
-            refs.iter()
-                .filter_map(|found| short(found.name.as_str()))
-                .collect()
-        };
-        let (mut bookmarks, mut tags) = (of("refs/heads/"), of("refs/tags/"));
-        let default = &view.repository().default_bookmark;
-        bookmarks.sort_by_key(|name| name != default);
-        // Versions come last in the order of names, and are asked for first.
-        tags.reverse();
-        Ok(Self { bookmarks, tags })
+        Ok(Self(view.ref_names(CHOICE).await?))
     }
 
     fn spot(&self, located: &Located) -> Spot {
-        let first = |names: &[String]| names.iter().take(CHOICE).cloned().collect();
         Spot {
             name: located.name.clone(),
             kind: match located.kind {
@@ -253,8 +237,8 @@ impl Names {
             },
             commit: located.commit.to_string(),
             path: located.path.clone(),
-            bookmarks: first(&self.bookmarks),
-            tags: first(&self.tags),
+            bookmarks: self.0.bookmarks.clone(),
+            tags: self.0.tags.clone(),
         }
     }
 }
