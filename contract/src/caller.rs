@@ -103,7 +103,7 @@ impl Caller {
             Who::Account { scopes, .. } => scopes.include(scope),
             Who::DeployKey { write, .. } => match scope {
                 Scope::RepoRead => true,
-                Scope::RepoWrite => *write,
+                Scope::RepoPropose | Scope::RepoWrite => *write,
                 _ => false,
             },
             Who::System => true,

@@ -53,6 +53,8 @@ integer_id! {
     SshKeyId;
     /// An SSH key of a repository.
     DeployKeyId;
+    /// A team of an organisation.
+    TeamId;
     /// A row of the job table.
     JobId;
 }

@@ -219,6 +219,8 @@ name_type! {
     /// The name of an account: 1–39 ASCII letters, digits and single hyphens, none of them at
     /// either end. [`AccountName::claim`] is the stricter rule for a name that somebody chooses.
     AccountName, check_account;
+    /// The name of a team within its organisation: of the same shape as an account's.
+    TeamName, check_account;
     /// The name of a repository: 1–100 ASCII letters, digits, `-`, `_` and `.`, not beginning
     /// with a dot or hyphen and not ending in `.git`, `.wit`, `.lock` or a dot.
     RepoName, check_repository;

@@ -5,14 +5,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
-/// One power that a token can carry. A write scope includes its read scope, `repo` and `user`
-/// include both of theirs, and `admin` includes everything.
+/// One power that a token can carry. A scope of a noun includes the smaller ones of the same noun,
+/// and `admin` includes everything.
+///
+/// About repositories there are three tiers: to read, to propose, which moves bookmarks beside the
+/// default one, and to write, which moves that too: who may propose may not merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// Everything about repositories.
     Repo,
     /// Read repositories.
     RepoRead,
+    /// Read repositories, and push to bookmarks that are not the default one.
+    RepoPropose,
     /// Read and write repositories.
     RepoWrite,
     /// Everything about the account itself.
@@ -21,19 +26,26 @@ pub enum Scope {
     UserRead,
     /// Read and change the account.
     UserWrite,
+    /// See who belongs to one's organisations.
+    OrgRead,
+    /// Make and change organisations, their members and teams.
+    OrgWrite,
     /// Everything, the site's administration among it; counts only for an administrator.
     Admin,
 }
 
 impl Scope {
     /// Every scope, in the order in which they are listed to people.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Repo,
         Self::RepoRead,
+        Self::RepoPropose,
         Self::RepoWrite,
         Self::User,
         Self::UserRead,
         Self::UserWrite,
+        Self::OrgRead,
+        Self::OrgWrite,
         Self::Admin,
     ];
 
@@ -42,35 +54,88 @@ impl Scope {
         match self {
             Self::Repo => "repo",
             Self::RepoRead => "repo:read",
+            Self::RepoPropose => "repo:propose",
             Self::RepoWrite => "repo:write",
             Self::User => "user",
             Self::UserRead => "user:read",
             Self::UserWrite => "user:write",
+            Self::OrgRead => "org:read",
+            Self::OrgWrite => "org:write",
             Self::Admin => "admin",
         }
     }
 
-    const fn bit(self) -> u8 {
+    const fn bit(self) -> u16 {
         1 << self as u8
     }
 
     /// The scope and all that it includes, as bits.
-    const fn closure(self) -> u8 {
+    const fn closure(self) -> u16 {
         match self {
-            Self::RepoWrite => Self::RepoWrite.bit() | Self::RepoRead.bit(),
+            Self::RepoPropose => Self::RepoPropose.bit() | Self::RepoRead.bit(),
+            Self::RepoWrite => Self::RepoWrite.bit() | Self::RepoPropose.closure(),
             Self::UserWrite => Self::UserWrite.bit() | Self::UserRead.bit(),
             Self::Repo => Self::Repo.bit() | Self::RepoWrite.closure(),
             Self::User => Self::User.bit() | Self::UserWrite.closure(),
-            Self::Admin => u8::MAX,
+            Self::OrgWrite => Self::OrgWrite.bit() | Self::OrgRead.bit(),
+            Self::Admin => u16::MAX,
             other => other.bit(),
         }
     }
 }
 
+/// How far a credential goes in repositories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// It reads.
+    Read,
+    /// It reads and proposes.
+    Propose,
+    /// It reads, proposes and merges.
+    Merge,
+}
+
+impl Tier {
+    /// The tier as it is written on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Propose => "propose",
+            Self::Merge => "merge",
+        }
+    }
+
+    /// The scope that stands for it.
+    pub const fn scope(self) -> Scope {
+        match self {
+            Self::Read => Scope::RepoRead,
+            Self::Propose => Scope::RepoPropose,
+            Self::Merge => Scope::RepoWrite,
+        }
+    }
+}
+
+impl FromStr for Tier {
+    type Err = UnknownTier;
+
+    fn from_str(text: &str) -> Result<Self, UnknownTier> {
+        [Self::Read, Self::Propose, Self::Merge]
+            .into_iter()
+            .find(|tier| tier.as_str() == text)
+            .ok_or(UnknownTier)
+    }
+}
+
+/// A word that is not a tier.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a tier is read, propose or merge")]
+pub struct UnknownTier;
+
 /// A word that is not a scope.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not a scope; the scopes are repo, repo:read, repo:write, user, user:read, user:write, admin"
+    "`{0}` is not a scope; the scopes are repo, repo:read, repo:propose, repo:write, user, user:read, user:write, \
+     org:read, org:write, admin"
 )]
 pub struct UnknownScope(String);
 
@@ -87,13 +152,13 @@ impl FromStr for Scope {
 
 /// A set of scopes, as it was granted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Scopes(u8);
+pub struct Scopes(u16);
 
 impl Scopes {
     /// No scope at all.
     pub const NONE: Self = Self(0);
     /// What a session and a password carry: everything.
-    pub const ALL: Self = Self(u8::MAX >> 1);
+    pub const ALL: Self = Self((1 << Scope::ALL.len()) - 1);
 
     /// The set that holds exactly these scopes.
     pub fn of(scopes: impl IntoIterator<Item = Scope>) -> Self {
@@ -110,6 +175,13 @@ impl Scopes {
         Scope::ALL
             .into_iter()
             .filter(move |scope| self.0 & scope.bit() != 0)
+    }
+
+    /// What a holder of this set may do to repositories, in one word; none where that is nothing.
+    pub fn tier(self) -> Option<Tier> {
+        [Tier::Merge, Tier::Propose, Tier::Read]
+            .into_iter()
+            .find(|tier| self.include(tier.scope()))
     }
 
     /// Whether nothing was granted.
@@ -204,6 +276,22 @@ mod tests {
         assert!(Scope::ALL.iter().all(|&s| Scopes::of([Scope::Admin]).include(s)));
         assert!(Scope::ALL.iter().all(|&s| Scopes::ALL.include(s)));
         assert!(Scope::ALL.iter().all(|&s| !Scopes::NONE.include(s)));
+    }
+
+    #[test]
+    fn who_proposes_does_not_merge() {
+        let of = |text: &str| text.parse::<Scopes>().expect("scopes").tier();
+        assert_eq!(of("repo:read,user"), Some(Tier::Read));
+        assert_eq!(of("repo:propose"), Some(Tier::Propose));
+        assert_eq!(of("repo:write"), Some(Tier::Merge));
+        assert_eq!(of("repo"), Some(Tier::Merge));
+        assert_eq!(of("user,org:write"), None);
+        let propose: Scopes = "repo:propose".parse().expect("a scope");
+        assert!(propose.include(Scope::RepoRead) && !propose.include(Scope::RepoWrite));
+        for tier in [Tier::Read, Tier::Propose, Tier::Merge] {
+            assert_eq!(tier.as_str().parse(), Ok(tier));
+        }
+        assert_eq!("land".parse::<Tier>(), Err(UnknownTier));
     }
 
     #[test]

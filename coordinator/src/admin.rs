@@ -2,7 +2,9 @@
 //! know. One line of JSON each way; whoever may open the socket administers the site.
 
 use crate::http::accounts::AccountView;
+use crate::http::audit::EntryView;
 use crate::http::failure::Failure;
+use crate::http::organisations::OrganisationView;
 use crate::http::repositories::RepositoryView;
 use crate::http::site::Site;
 use crate::http::ssh_keys::SshKeyView;
@@ -12,7 +14,9 @@ use plue_contract::{AccountName, Caller, Code, Problem, RepoId, RepoPath, Scopes
 use plue_forge::access::accounts::administer;
 use plue_forge::access::repositories::create_under;
 use plue_forge::accounts::{self, NewAccount, SigninLink};
+use plue_forge::audit;
 use plue_forge::import;
+use plue_forge::organisations::{self, OrganisationChange};
 use plue_forge::repositories::{self, NewRepository, Query};
 use plue_forge::ssh_keys::{self, NewSshKey};
 use plue_forge::tokens::{self, NewToken};
@@ -63,6 +67,8 @@ pub enum Command {
         user: AccountName,
         /// What it is called.
         name: String,
+        /// The agent that it is for.
+        agent: Option<String>,
         /// What it may do.
         scopes: Scopes,
         /// The only repositories it is good for, as `owner/name`; empty for all.
@@ -83,12 +89,28 @@ pub enum Command {
     RepoCreate {
         /// Where, as `owner/name`.
         path: String,
-        /// Whether only those who are let in see it.
-        private: bool,
+        /// Who sees it: `public`, `internal` or `private`.
+        visibility: String,
         /// What it is.
         description: String,
         /// `sha1` or `sha256`.
         object_format: String,
+    },
+    /// Make an organisation at the top.
+    OrgCreate {
+        /// Its name.
+        name: AccountName,
+        /// Who will own it.
+        owner: AccountName,
+    },
+    /// List all organisations.
+    OrgList,
+    /// Show what was done.
+    Log {
+        /// Only this action.
+        action: Option<String>,
+        /// At most so many entries.
+        limit: i64,
     },
     /// Bring in a bare repository of this machine.
     RepoImport {
@@ -298,7 +320,12 @@ fn absent(command: &Command) -> Option<String> {
         Command::RepoRestore { id } => format!(
             "No deleted repository that can be restored has the id {id}; `plue admin repo deleted` lists them."
         ),
-        Command::UserCreate { .. } | Command::RepoList | Command::RepoDeleted => return None,
+        Command::OrgCreate { owner, .. } => account(owner),
+        Command::UserCreate { .. }
+        | Command::OrgList
+        | Command::Log { .. }
+        | Command::RepoList
+        | Command::RepoDeleted => return None,
     })
 }
 
@@ -348,6 +375,7 @@ async fn obey(site: &Site, command: Command) -> Result<Value, Failure> {
         Command::TokenCreate {
             user,
             name,
+            agent,
             scopes,
             repositories,
             lifetime_ms,
@@ -359,6 +387,7 @@ async fn obey(site: &Site, command: Command) -> Result<Value, Failure> {
             let ids = repository_ids(site, &caller, &paths).await?;
             let new = NewToken {
                 name,
+                agent,
                 scopes,
                 repositories: (!ids.is_empty()).then_some(ids),
                 expires_at_ms: lifetime_ms.map(|ms| now_ms.saturating_add(ms)),
@@ -377,7 +406,7 @@ async fn obey(site: &Site, command: Command) -> Result<Value, Failure> {
         }
         Command::RepoCreate {
             path: text,
-            private,
+            visibility,
             description,
             object_format,
         } => {
@@ -386,7 +415,7 @@ async fn obey(site: &Site, command: Command) -> Result<Value, Failure> {
             let new = NewRepository {
                 name: path.name,
                 description,
-                private,
+                visibility: visibility.parse()?,
                 object_format: object_format
                     .parse()
                     .map_err(|_| Failure::invalid("object_format", "The object format is sha1 or sha256."))?,
@@ -399,6 +428,37 @@ async fn obey(site: &Site, command: Command) -> Result<Value, Failure> {
             let permit = create_under(forge, &caller, &path.owner, now_ms).await?;
             let imported = import::import(forge, permit, path.name, &from, now_ms).await?;
             repository(site, &imported)
+        }
+        Command::OrgCreate { name, owner } => {
+            let about = OrganisationChange::default();
+            let made = organisations::create_for(forge, permit, name.as_str(), &owner, about, now_ms).await?;
+            value(OrganisationView::of(&made), json!({}))
+        }
+        Command::OrgList => {
+            let mut all: Vec<Value> = Vec::new();
+            loop {
+                let offset = i64::try_from(all.len()).unwrap_or(i64::MAX);
+                let part = organisations::list(forge, LIST_PART, offset).await?;
+                for found in &part.items {
+                    all.push(value(OrganisationView::of(found), json!({}))?);
+                }
+                if part.items.is_empty() || i64::try_from(all.len()).unwrap_or(i64::MAX) >= part.total {
+                    return Ok(json!({ "count": all.len(), "organizations": all }));
+                }
+            }
+        }
+        Command::Log { action, limit } => {
+            let query = audit::Query {
+                action,
+                before: None,
+                limit,
+            };
+            let found = audit::list(forge, permit.into(), &query).await?;
+            let entries: Result<Vec<_>, _> = found
+                .iter()
+                .map(|entry| value(EntryView::of(entry), json!({})))
+                .collect();
+            Ok(json!({ "entries": entries? }))
         }
         Command::RepoList => {
             let mut all = Vec::new();
@@ -439,6 +499,9 @@ const fn name(command: &Command) -> &'static str {
         Command::UserLink { .. } => "user link",
         Command::TokenCreate { .. } => "token create",
         Command::KeyAdd { .. } => "key add",
+        Command::OrgCreate { .. } => "org create",
+        Command::OrgList => "org list",
+        Command::Log { .. } => "log",
         Command::RepoCreate { .. } => "repo create",
         Command::RepoImport { .. } => "repo import",
         Command::RepoList => "repo list",

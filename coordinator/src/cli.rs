@@ -147,9 +147,36 @@ pub enum AdminNoun {
     /// SSH keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Organisations
+    #[command(subcommand)]
+    Org(OrgCommand),
     /// Repositories
     #[command(subcommand)]
     Repo(RepoCommand),
+    /// Show what was done that bears on safety, the latest first
+    Log {
+        /// Only this action, as in `token.create`
+        #[arg(long)]
+        action: Option<String>,
+        /// At most so many entries
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=500))]
+        limit: i64,
+    },
+}
+
+/// Organisations.
+#[derive(Debug, Subcommand)]
+pub enum OrgCommand {
+    /// Make an organisation
+    Create {
+        /// Its name
+        name: AccountName,
+        /// Who owns it
+        #[arg(long)]
+        owner: AccountName,
+    },
+    /// List all organisations
+    List,
 }
 
 /// Accounts.
@@ -191,12 +218,16 @@ pub enum TokenCommand {
         /// Whose it is
         #[arg(long)]
         user: AccountName,
-        /// What it may do: repo, repo:read, repo:write, user, user:read, user:write, admin
+        /// What it may do: repo, repo:read, repo:propose, repo:write, user, user:read, user:write,
+        /// org:read, org:write, admin
         #[arg(long, value_name = "A,B", value_parser = scopes)]
         scopes: Scopes,
         /// What it is called
         #[arg(long, default_value = "command line")]
         name: String,
+        /// The agent that it is for, as it is called beside what it does
+        #[arg(long)]
+        agent: Option<String>,
         /// The only repositories it is good for
         #[arg(long = "repo", value_name = "OWNER/NAME", value_parser = clap::value_parser!(RepoPath))]
         repositories: Vec<RepoPath>,
@@ -231,9 +262,12 @@ pub enum RepoCommand {
         /// Where it stands
         #[arg(value_name = "OWNER/NAME", value_parser = clap::value_parser!(RepoPath))]
         path: RepoPath,
-        /// Only its owner and collaborators see it
-        #[arg(long)]
+        /// Only those who have a role in it see it
+        #[arg(long, conflicts_with = "internal")]
         private: bool,
+        /// Only those who have an account here see it
+        #[arg(long)]
+        internal: bool,
         /// What it is
         #[arg(long, default_value = "")]
         description: String,

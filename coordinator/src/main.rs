@@ -6,7 +6,7 @@ use clap::Parser;
 use plue_coordinator::admin::{self, Reply};
 use plue_coordinator::app::{self, Ready, World};
 use plue_coordinator::cli::{
-    self, AdminNoun, Cli, Command, DbCommand, KeyCommand, RepoCommand, TokenCommand, UserCommand,
+    self, AdminNoun, Cli, Command, DbCommand, KeyCommand, OrgCommand, RepoCommand, TokenCommand, UserCommand,
 };
 use plue_coordinator::config::{self, Config, Layers, Map, Source, source, variables};
 use plue_coordinator::http::moment;
@@ -324,11 +324,13 @@ fn asked(noun: AdminNoun) -> anyhow::Result<admin::Command> {
             user,
             scopes,
             name,
+            agent,
             repositories,
             expires,
         }) => admin::Command::TokenCreate {
             user,
             name,
+            agent,
             scopes,
             repositories: repositories.iter().map(ToString::to_string).collect(),
             lifetime_ms: expires,
@@ -338,14 +340,23 @@ fn asked(noun: AdminNoun) -> anyhow::Result<admin::Command> {
             name,
             public_key: std::fs::read_to_string(&file).with_context(|| format!("{}", file.display()))?,
         },
+        AdminNoun::Org(OrgCommand::Create { name, owner }) => admin::Command::OrgCreate { name, owner },
+        AdminNoun::Org(OrgCommand::List) => admin::Command::OrgList,
+        AdminNoun::Log { action, limit } => admin::Command::Log { action, limit },
         AdminNoun::Repo(RepoCommand::Create {
             path,
             private,
+            internal,
             description,
             object_format,
         }) => admin::Command::RepoCreate {
             path: path.to_string(),
-            private,
+            visibility: match (private, internal) {
+                (true, _) => "private",
+                (_, true) => "internal",
+                _ => "public",
+            }
+            .to_owned(),
             description,
             object_format,
         },
@@ -406,15 +417,41 @@ fn words(value: &Value) -> String {
     }
     if let Some(repositories) = value.get("repositories").and_then(Value::as_array) {
         let line = |repository: &Value| {
-            let private = repository["isPrivate"] == true;
-            let kind = if private { "private" } else { "public" };
             format!(
-                "{:>6}  {kind:<7}  {}\n",
+                "{:>6}  {:<8}  {}\n",
                 text(&repository["id"]),
+                text(&repository["visibility"]),
                 text(&repository["full_name"])
             )
         };
         return repositories.iter().map(line).collect();
+    }
+    if let Some(organisations) = value.get("organizations").and_then(Value::as_array) {
+        let line = |organisation: &Value| {
+            let within = match &organisation["parent"] {
+                Value::Null => String::new(),
+                parent => format!("  in {}", text(parent)),
+            };
+            format!(
+                "{:>6}  {}{within}\n",
+                text(&organisation["id"]),
+                text(&organisation["name"])
+            )
+        };
+        return organisations.iter().map(line).collect();
+    }
+    if let Some(entries) = value.get("entries").and_then(Value::as_array) {
+        let line = |entry: &Value| {
+            format!(
+                "{}  {:<20}  {} by {}  {}\n",
+                text(&entry["at"]),
+                text(&entry["action"]),
+                text(&entry["subject"]),
+                text(&entry["actor"]),
+                entry["detail"]
+            )
+        };
+        return entries.iter().map(line).collect();
     }
     let shown = [
         "id",

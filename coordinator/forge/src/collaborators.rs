@@ -2,12 +2,14 @@
 
 use crate::access::Permit;
 use crate::access::repositories::AdministerRepo;
+use crate::audit::{Action, Note, note};
 use crate::repositories::{Role, account_id};
 use crate::ssh_keys::PublicKey;
 use crate::{Error, Forge};
 use plue_contract::{AccountId, AccountName, DeployKeyId};
 use plue_store::collaborators::{self as rows, DeployKeyRow};
 use plue_store::ssh_keys as fingerprints;
+use serde_json::json;
 
 /// An account that was let into a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +96,10 @@ pub async fn put(
                 if account == repository.owner_id {
                     return Err(Error::invalid("name", "the owner needs no invitation"));
                 }
-                Ok(rows::put(tx, id, account, role.as_str(), now_ms).await?)
+                rows::put(tx, id, account, role.as_str(), now_ms).await?;
+                let detail = json!({ "account": name, "role": role.as_str() });
+                let told = Note::of(Action::CollaboratorPut, &repository, detail);
+                note(tx, permit.caller(), told, now_ms).await
             })
         })
         .await
@@ -113,12 +118,17 @@ pub async fn remove(
         .store()
         .in_tx("collaborators.remove", |tx| {
             Box::pin(async move {
-                permit.check_again(tx, now_ms).await?;
+                let repository = permit.check_again(tx, now_ms).await?;
                 let account = account_id(tx, name).await?;
-                match rows::remove(tx, id, account).await? {
-                    true => Ok(()),
-                    false => Err(Error::NotFound),
+                if !rows::remove(tx, id, account).await? {
+                    return Err(Error::NotFound);
                 }
+                let told = Note::of(
+                    Action::CollaboratorRemove,
+                    &repository,
+                    json!({ "account": name }),
+                );
+                note(tx, permit.caller(), told, now_ms).await
             })
         })
         .await
@@ -161,11 +171,15 @@ pub async fn add_deploy_key(
         .store()
         .in_tx("deploy_keys.add", |tx| {
             Box::pin(async move {
-                permit.check_again(tx, now_ms).await?;
+                let repository = permit.check_again(tx, now_ms).await?;
                 fingerprints::claim_fingerprint(tx, new.fingerprint)
                     .await
                     .map_err(in_use)?;
-                Ok::<_, Error>(rows::insert_deploy_key(tx, new, now_ms).await?)
+                let id = rows::insert_deploy_key(tx, new, now_ms).await?;
+                let detail = json!({ "name": new.name, "fingerprint": new.fingerprint, "write": new.writes });
+                let told = Note::of(Action::DeployKeyAdd, &repository, detail);
+                note(tx, permit.caller(), told, now_ms).await?;
+                Ok::<_, Error>(id)
             })
         })
         .await?;
@@ -193,11 +207,14 @@ pub async fn remove_deploy_key(
         .store()
         .in_tx("deploy_keys.remove", |tx| {
             Box::pin(async move {
-                permit.check_again(tx, now_ms).await?;
+                let of = permit.check_again(tx, now_ms).await?;
                 let fingerprint = rows::remove_deploy_key(tx, repository, id)
                     .await?
                     .ok_or(Error::NotFound)?;
-                Ok(fingerprints::release_fingerprint(tx, &fingerprint).await?)
+                fingerprints::release_fingerprint(tx, &fingerprint).await?;
+                let detail = json!({ "fingerprint": fingerprint });
+                let told = Note::of(Action::DeployKeyRemove, &of, detail);
+                note(tx, permit.caller(), told, now_ms).await
             })
         })
         .await

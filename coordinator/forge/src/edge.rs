@@ -8,7 +8,7 @@
 
 use crate::access::repositories::read;
 use crate::clock::Clock;
-use crate::repositories::Repository;
+use crate::repositories::{Repository, Visibility};
 use crate::{Error, Forge};
 use plue_contract::edge::{DRIFT_MS, Event, LEASE_MS, MAX_NAMES_A_NOTICE, STALE_MS, granted_until_ms};
 use plue_contract::{Caller, RepoId, RepoPath, causes};
@@ -71,7 +71,7 @@ impl Change {
         Self {
             repository: repository.id,
             paths: Vec::new(),
-            hidden: repository.private || repository.deleted_at_ms.is_some(),
+            hidden: repository.visibility != Visibility::Public || repository.deleted_at_ms.is_some(),
         }
     }
 

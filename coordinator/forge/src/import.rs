@@ -7,7 +7,7 @@ use crate::access::repositories::{self as access, CreateUnder};
 use crate::clock::Clock;
 use crate::pushes::accept::accept;
 use crate::pushes::{Ground, Proposal};
-use crate::repositories::{self, DEFAULT_BOOKMARK, Making, NewRepository, Repository};
+use crate::repositories::{self, DEFAULT_BOOKMARK, Making, NewRepository, Repository, Visibility};
 use crate::{Error, Forge};
 use plue_contract::{Caller, Problem, RepoName, RepoPath, causes};
 use plue_git::import::{Source, inspect};
@@ -60,7 +60,7 @@ pub async fn import(
         let new = NewRepository {
             name,
             description: String::new(),
-            private: true,
+            visibility: Visibility::Private,
             object_format: source.format,
             default_bookmark,
         };
@@ -73,7 +73,7 @@ pub async fn import(
             name,
         },
         description: String::new(),
-        private: true,
+        visibility: Visibility::Private,
         object_format: source.format,
         default_bookmark: default_bookmark.unwrap_or_else(|| DEFAULT_BOOKMARK.to_owned()),
         uuid: forge.uuid(),

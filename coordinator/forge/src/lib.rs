@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod audit;
 pub mod backup;
 pub mod browse;
 pub mod cache;
@@ -19,13 +20,16 @@ pub mod import;
 pub mod jobs;
 mod local_git;
 mod maintenance;
+pub mod organisations;
 mod passwords;
 mod pushes;
 pub mod repositories;
+pub mod roles;
 pub mod sessions;
 mod settings;
 pub mod ssh_keys;
 mod sweeper;
+pub mod teams;
 pub mod tokens;
 pub mod transport;
 pub mod watcher;

@@ -2,9 +2,10 @@
 //! else may use them is in `collaborators`.
 
 use crate::access::accounts::Administer;
-use crate::access::repositories::{AdministerRepo, CreateUnder, ReadRepo, viewer};
+use crate::access::repositories::{AdministerRepo, CreateUnder, MaintainRepo, ReadRepo, viewer};
 use crate::access::{Permit, live};
 use crate::accounts::Page;
+use crate::audit::{Action, Note, note};
 use crate::clock::Clock;
 use crate::edge::{self, Change};
 use crate::{Error, Forge, jobs};
@@ -12,7 +13,9 @@ use plue_contract::{AccountId, AccountName, Caller, RepoId, RepoName, RepoPath};
 use plue_git::{ObjectFormat, refname::RefName};
 use plue_store::repositories::{self as rows, RepositoryRow};
 use plue_store::{Tx, accounts as account_rows, redirects};
-use std::str::FromStr;
+use serde_json::json;
+
+pub use crate::roles::{Role, Visibility};
 
 /// The bookmark of a repository whose maker names none.
 pub const DEFAULT_BOOKMARK: &str = "main";
@@ -34,8 +37,8 @@ pub struct Repository {
     pub name: RepoName,
     /// What it says of itself.
     pub description: String,
-    /// Whether only those who were let in see it.
-    pub private: bool,
+    /// Who sees it.
+    pub visibility: Visibility,
     /// The hash that names its objects.
     pub object_format: ObjectFormat,
     /// The branch that `HEAD` names, without `refs/heads/`.
@@ -90,7 +93,7 @@ impl TryFrom<RepositoryRow> for Repository {
             object_format: row.object_format.parse().map_err(|_| odd("object format"))?,
             uuid: row.uuid,
             description: row.description,
-            private: row.private,
+            visibility: row.visibility.parse()?,
             default_bookmark: row.default_bookmark,
             archived: row.archived,
             generation: row.generation,
@@ -106,41 +109,6 @@ impl TryFrom<RepositoryRow> for Repository {
     }
 }
 
-/// What an account is to a repository, from least to most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// May read it.
-    Read,
-    /// May push to it.
-    Write,
-    /// May change and delete it and let others in.
-    Admin,
-}
-
-impl Role {
-    /// The role as it is written on the wire and in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-impl FromStr for Role {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        match text {
-            "read" => Ok(Self::Read),
-            "write" => Ok(Self::Write),
-            "admin" => Ok(Self::Admin),
-            _ => Err(Error::invalid("role", "a role is read, write or admin")),
-        }
-    }
-}
-
 /// A repository that somebody asks for.
 #[derive(Clone, Debug)]
 pub struct NewRepository {
@@ -148,8 +116,8 @@ pub struct NewRepository {
     pub name: RepoName,
     /// What it says of itself; may be empty.
     pub description: String,
-    /// Whether only those who are let in see it.
-    pub private: bool,
+    /// Who sees it.
+    pub visibility: Visibility,
     /// The hash that names its objects.
     pub object_format: ObjectFormat,
     /// The branch that `HEAD` names, without `refs/heads/`; [`DEFAULT_BOOKMARK`] if none.
@@ -164,11 +132,23 @@ pub struct RepositoryChange {
     /// A new description.
     pub description: Option<String>,
     /// A new visibility.
-    pub private: Option<bool>,
+    pub visibility: Option<Visibility>,
     /// Whether it may only be read.
     pub archived: Option<bool>,
     /// Another default bookmark, which must exist unless the repository is empty.
     pub default_bookmark: Option<String>,
+}
+
+impl RepositoryChange {
+    /// The role that it takes in this repository: what would stay as it is takes none.
+    fn needs(&self, before: &Repository) -> Role {
+        let grave = self.name.as_ref().is_some_and(|name| *name != before.name)
+            || self
+                .visibility
+                .is_some_and(|visibility| visibility != before.visibility)
+            || self.archived.is_some_and(|archived| archived != before.archived);
+        if grave { Role::Admin } else { Role::Maintain }
+    }
 }
 
 /// In which order a list comes.
@@ -218,7 +198,7 @@ pub async fn create(
             name: new.name,
         },
         description: described(&new.description)?,
-        private: new.private,
+        visibility: new.visibility,
         object_format: new.object_format,
         default_bookmark: match new.default_bookmark {
             Some(name) => bookmark(&name)?.short().to_owned(),
@@ -234,7 +214,7 @@ pub async fn create(
             Box::pin(async move {
                 permit.check_again(tx, now_ms).await?;
                 let id = rows::reserve_id(tx).await?;
-                make(tx, id, new, now_ms).await
+                make(tx, id, permit.caller(), new, now_ms).await
             })
         })
         .await?;
@@ -247,7 +227,7 @@ pub(crate) struct Making {
     pub(crate) owner_id: AccountId,
     pub(crate) path: RepoPath,
     pub(crate) description: String,
-    pub(crate) private: bool,
+    pub(crate) visibility: Visibility,
     pub(crate) object_format: ObjectFormat,
     pub(crate) default_bookmark: String,
     pub(crate) uuid: String,
@@ -257,6 +237,7 @@ pub(crate) struct Making {
 pub(crate) async fn make(
     tx: &mut Tx<'_>,
     id: RepoId,
+    caller: &Caller,
     new: &Making,
     now_ms: i64,
 ) -> Result<Repository, Error> {
@@ -266,12 +247,21 @@ pub(crate) async fn make(
         owner_id: new.owner_id,
         name: &new.path.name,
         description: &new.description,
-        private: new.private,
+        visibility: new.visibility.as_str(),
         object_format: new.object_format.name(),
         default_bookmark: &new.default_bookmark,
     };
     rows::insert(tx, &row, now_ms).await.map_err(taken)?;
-    one(tx, id).await
+    let made = one(tx, id).await?;
+    let detail = json!({ "visibility": made.visibility.as_str() });
+    note(
+        tx,
+        caller,
+        Note::of(Action::RepositoryCreate, &made, detail),
+        now_ms,
+    )
+    .await?;
+    Ok(made)
 }
 
 async fn one(tx: &mut Tx<'_>, id: RepoId) -> Result<Repository, Error> {
@@ -317,11 +307,12 @@ pub async fn list(
     })
 }
 
-/// Changes a repository's own data. A rename leaves a redirect; an archived repository can be
-/// changed in no other way than being opened again.
+/// Changes a repository's own data; its name, who sees it and whether it is archived are its
+/// administrators' to change. A rename leaves a redirect; an archived repository can be changed in
+/// no other way than being opened again.
 pub async fn update(
     forge: &Forge,
-    permit: Permit<AdministerRepo>,
+    permit: Permit<MaintainRepo>,
     change: RepositoryChange,
     now_ms: i64,
 ) -> Result<Repository, Error> {
@@ -334,7 +325,8 @@ pub async fn update(
         .store()
         .in_tx("repositories.update", |tx| {
             Box::pin(async move {
-                let before = permit.check_again(tx, now_ms).await?;
+                let before = permit.check_again(tx, Role::Maintain, now_ms).await?;
+                permit.check_again(tx, change.needs(&before), now_ms).await?;
                 if before.archived && change.archived != Some(false) {
                     return Err(Error::Archived);
                 }
@@ -356,12 +348,24 @@ pub async fn update(
                     name: renamed.cloned(),
                     owner_id: None,
                     description: description.clone().filter(|text| *text != before.description),
-                    private: change.private.filter(|private| *private != before.private),
+                    visibility: change
+                        .visibility
+                        .filter(|visibility| *visibility != before.visibility)
+                        .map(Visibility::as_str),
                     archived: change.archived.filter(|archived| *archived != before.archived),
                     default_bookmark: head.as_ref().map(|head| head.short().to_owned()),
                 };
                 rows::update(tx, id, &row, now_ms).await.map_err(taken)?;
-                Ok::<_, Error>((before, one(tx, id).await?))
+                let after = one(tx, id).await?;
+                let detail = changed(&before, &after);
+                note(
+                    tx,
+                    permit.caller(),
+                    Note::of(Action::RepositoryUpdate, &after, detail),
+                    now_ms,
+                )
+                .await?;
+                Ok::<_, Error>((before, after))
             })
         })
         .await?;
@@ -374,8 +378,28 @@ pub async fn update(
     Ok(after)
 }
 
-/// Gives a repository to another account under which the caller may create; its former path
-/// leads to it from then on.
+/// What of a repository has changed, each as it was and as it is.
+fn changed(before: &Repository, after: &Repository) -> serde_json::Value {
+    let of = |repository: &Repository| {
+        [
+            ("name", json!(repository.path().to_string())),
+            ("description", json!(repository.description)),
+            ("visibility", json!(repository.visibility.as_str())),
+            ("archived", json!(repository.archived)),
+            ("default_bookmark", json!(repository.default_bookmark)),
+        ]
+    };
+    let pairs = of(before).into_iter().zip(of(after));
+    pairs
+        .filter(|((_, was), (_, is))| was != is)
+        .map(|((name, was), (_, is))| (name.to_owned(), json!([was, is])))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+/// Gives a repository to another owner under whom the caller may create, a person or an
+/// organisation; its former path leads to it from then on. The teams of the one before have no
+/// more to do with it.
 pub async fn transfer(
     forge: &Forge,
     permit: Permit<AdministerRepo>,
@@ -397,12 +421,20 @@ pub async fn transfer(
                 redirects::drop(tx, owner_id, &before.name.key()).await?;
                 redirects::put(tx, before.owner_id, &before.name.key(), id, now_ms).await?;
                 plue_store::collaborators::remove(tx, id, owner_id).await?;
+                plue_store::teams::forget_repository(tx, id).await?;
                 let row = rows::ChangeRow {
                     owner_id: Some(owner_id),
                     ..rows::ChangeRow::default()
                 };
                 rows::update(tx, id, &row, now_ms).await.map_err(taken)?;
-                Ok::<_, Error>((before, one(tx, id).await?))
+                let after = one(tx, id).await?;
+                // It is the matter of both owners.
+                let detail = changed(&before, &after);
+                for of in [&before, &after] {
+                    let told = Note::of(Action::RepositoryTransfer, of, detail.clone());
+                    note(tx, permit.caller(), told, now_ms).await?;
+                }
+                Ok::<_, Error>((before, after))
             })
         })
         .await?;
@@ -427,8 +459,10 @@ pub async fn delete(forge: &Forge, permit: Permit<AdministerRepo>, now_ms: i64) 
         .store()
         .in_tx("repositories.delete", |tx| {
             Box::pin(async move {
-                permit.check_again(tx, now_ms).await?;
+                let gone = permit.check_again(tx, now_ms).await?;
                 rows::set_deleted(tx, id, Some(now_ms), now_ms).await?;
+                let told = Note::of(Action::RepositoryDelete, &gone, json!({}));
+                note(tx, permit.caller(), told, now_ms).await?;
                 let purge = jobs::NewJob {
                     job: jobs::Job::PurgeDeleted { repository: id },
                     run_after_ms: purge_at_ms,
@@ -471,6 +505,8 @@ pub async fn restore(
                 if before.deleted_at_ms.is_some() {
                     rows::set_deleted(tx, id, None, now_ms).await.map_err(taken)?;
                     redirects::drop(tx, before.owner_id, &before.name.key()).await?;
+                    let told = Note::of(Action::RepositoryRestore, &before, json!({}));
+                    note(tx, permit.caller(), told, now_ms).await?;
                 }
                 one(tx, id).await
             })

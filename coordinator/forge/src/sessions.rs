@@ -4,11 +4,14 @@
 use crate::access::Permit;
 use crate::access::accounts::{ReadSelf, WriteSelf};
 use crate::accounts::{Account, who};
+use crate::audit::{Action, Note, note};
 use crate::{Error, Forge};
 use plue_contract::credentials::{SessionCookie, secret_hash};
-use plue_contract::{Caller, Scopes, SessionId, Via, Who};
-use plue_store::Conn;
+use plue_contract::{AccountName, Caller, Scopes, SessionId, Via, Who};
+use plue_store::accounts as account_rows;
 use plue_store::sessions::{self as rows, SessionRow};
+use plue_store::{Conn, Tx};
+use serde_json::json;
 use std::net::IpAddr;
 use subtle::ConstantTimeEq;
 
@@ -75,6 +78,8 @@ pub struct Client {
     pub address: Option<IpAddr>,
     /// What it calls itself.
     pub user_agent: Option<String>,
+    /// The request in which it signs in.
+    pub request_id: String,
 }
 
 /// A session just opened.
@@ -107,13 +112,17 @@ pub async fn open(forge: &Forge, by: SignIn, client: Client, now_ms: i64) -> Res
         SignIn::Password { name, password } => {
             match verified_password(forge, &name, &password, now_ms).await? {
                 Some(verified) => verified,
-                None => return Ok(None),
+                None => {
+                    refuse(forge, &name, &client, now_ms).await?;
+                    return Ok(None);
+                }
             }
         }
     };
     let id = SessionId(forge.ulid(now_ms));
     let secret: [u8; 32] = forge.random();
     let (cookie, hash) = cookie(&id, &secret)?;
+    let (address, request_id) = (client.address, &client.request_id.clone());
     let fresh = &Session {
         id,
         address: client.address.map(|address| address.to_string()),
@@ -132,14 +141,13 @@ pub async fn open(forge: &Forge, by: SignIn, client: Client, now_ms: i64) -> Res
         .store()
         .in_tx("sessions.open", |tx| {
             Box::pin(async move {
-                use plue_store::accounts;
                 let account = match by {
-                    Verified::Link(token) => match accounts::use_link(tx, token, now_ms).await? {
-                        Some(id) => accounts::lock(tx, id).await?,
+                    Verified::Link(token) => match account_rows::use_link(tx, token, now_ms).await? {
+                        Some(id) => account_rows::lock(tx, id).await?,
                         None => None,
                     },
                     // The password may have changed since it was checked.
-                    Verified::Password(row) => accounts::lock(tx, row.id)
+                    Verified::Password(row) => account_rows::lock(tx, row.id)
                         .await?
                         .filter(|now| now.password_hash == row.password_hash),
                 };
@@ -159,7 +167,19 @@ pub async fn open(forge: &Forge, by: SignIn, client: Client, now_ms: i64) -> Res
                     expires_at_ms: fresh.expires_at_ms,
                 };
                 rows::insert(tx, &row).await?;
-                accounts::set_last_login(tx, account.id, now_ms).await?;
+                account_rows::set_last_login(tx, account.id, now_ms).await?;
+                let caller = Caller {
+                    who: who(&account, Via::Session(fresh.id.clone()), Scopes::ALL, None),
+                    address,
+                    request_id: request_id.clone(),
+                };
+                let by = match by {
+                    Verified::Link(_) => "link",
+                    Verified::Password(_) => "password",
+                };
+                let detail = json!({ "session": fresh.id, "by": by });
+                let told = Note::of_account(Action::SessionOpen, account.id, &account.name, detail);
+                note(tx, &caller, told, now_ms).await?;
                 Ok::<_, Error>(Some(Account {
                     last_login_at_ms: Some(now_ms),
                     ..account.into()
@@ -172,6 +192,45 @@ pub async fn open(forge: &Forge, by: SignIn, client: Client, now_ms: i64) -> Res
         account,
         cookie,
     }))
+}
+
+/// Writes down that somebody did not know the password of an account that is there. The limits of
+/// the gateway bound how often.
+async fn refuse(forge: &Forge, name: &str, client: &Client, now_ms: i64) -> Result<(), Error> {
+    let Ok(name) = name.parse::<AccountName>() else {
+        return Ok(());
+    };
+    let name = &name;
+    let caller = &Caller::anonymous(client.address, client.request_id.clone());
+    forge
+        .store()
+        .in_tx("sessions.refuse", |tx| {
+            Box::pin(async move {
+                let Some(account) = account_rows::by_name(tx, name).await? else {
+                    return Ok(());
+                };
+                let told = Note::of_account(Action::SessionRefuse, account.id, &account.name, json!({}));
+                note(tx, caller, told, now_ms).await
+            })
+        })
+        .await
+}
+
+/// Writes down that sessions of the caller's account were ended.
+async fn note_ended(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    sessions: &[SessionId],
+    now_ms: i64,
+) -> Result<(), Error> {
+    if let Who::Account { id, name, .. } = &caller.who
+        && !sessions.is_empty()
+    {
+        let detail = json!({ "sessions": sessions });
+        let told = Note::of_account(Action::SessionEnd, *id, name, detail);
+        note(tx, caller, told, now_ms).await?;
+    }
+    Ok(())
 }
 
 /// What was verified before the transaction.
@@ -264,7 +323,7 @@ pub async fn rotate(forge: &Forge, shown: &SessionCookie, now_ms: i64) -> Result
 
 /// Ends the session that the caller came with, and answers which it was. Without a session there
 /// is nothing to end.
-pub async fn revoke(forge: &Forge, caller: &Caller) -> Result<Option<SessionId>, Error> {
+pub async fn revoke(forge: &Forge, caller: &Caller, now_ms: i64) -> Result<Option<SessionId>, Error> {
     let Who::Account {
         id: account,
         via: Via::Session(id) | Via::Jwt(id),
@@ -276,7 +335,13 @@ pub async fn revoke(forge: &Forge, caller: &Caller) -> Result<Option<SessionId>,
     let ended = forge
         .store()
         .in_tx("sessions.revoke", |tx| {
-            Box::pin(async move { Ok::<_, Error>(rows::delete(tx, id, *account).await?) })
+            Box::pin(async move {
+                let ended = rows::delete(tx, id, *account).await?;
+                let sessions = std::slice::from_ref(id);
+                let sessions = if ended { sessions } else { &[] };
+                note_ended(tx, caller, sessions, now_ms).await?;
+                Ok::<_, Error>(ended)
+            })
         })
         .await?;
     Ok(ended.then(|| id.clone()))
@@ -295,11 +360,10 @@ pub async fn revoke_one(
         .in_tx("sessions.revoke_one", |tx| {
             Box::pin(async move {
                 let owner = permit.check_again(tx, now_ms).await?;
-                if rows::delete(tx, id, owner.id).await? {
-                    Ok(())
-                } else {
-                    Err(Error::NotFound)
+                if !rows::delete(tx, id, owner.id).await? {
+                    return Err(Error::NotFound);
                 }
+                note_ended(tx, permit.caller(), std::slice::from_ref(id), now_ms).await
             })
         })
         .await
@@ -317,7 +381,9 @@ pub async fn revoke_all(
         .in_tx("sessions.revoke_all", |tx| {
             Box::pin(async move {
                 let owner = permit.check_again(tx, now_ms).await?;
-                Ok(rows::delete_all(tx, owner.id, None).await?)
+                let ended = rows::delete_all(tx, owner.id, None).await?;
+                note_ended(tx, permit.caller(), &ended, now_ms).await?;
+                Ok(ended)
             })
         })
         .await

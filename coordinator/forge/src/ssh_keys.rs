@@ -3,10 +3,13 @@
 use crate::access::accounts::{Administer, ReadSelf, WriteSelf};
 use crate::access::{Permit, require_scope};
 use crate::accounts::{self, check_label};
+use crate::audit::{Action, Note, note};
 use crate::{Error, Forge};
-use plue_contract::{AccountId, AccountName, DeployKeyId, RepoId, Scope, Scopes, SshKeyId, Via, Who, causes};
+use plue_contract::{AccountName, Caller, DeployKeyId, RepoId, Scope, Scopes, SshKeyId, Via, Who, causes};
+use plue_store::accounts::AccountRow;
 use plue_store::ssh_keys::{self as rows, SshKeyRow};
 use plue_store::{StoreError, Tx};
+use serde_json::json;
 use ssh_key::HashAlg;
 use ssh_key::public::KeyData;
 
@@ -172,7 +175,7 @@ pub async fn add(
         .in_tx("ssh_keys.add", |tx| {
             Box::pin(async move {
                 let owner = permit.check_again(tx, now_ms).await?;
-                insert(tx, owner.id, new, now_ms).await
+                insert(tx, permit.caller(), &owner, new, now_ms).await
             })
         })
         .await
@@ -195,7 +198,7 @@ pub async fn add_for(
                 let owner = plue_store::accounts::by_name(tx, owner)
                     .await?
                     .ok_or(Error::NotFound)?;
-                insert(tx, owner.id, new, now_ms).await
+                insert(tx, permit.caller(), &owner, new, now_ms).await
             })
         })
         .await
@@ -214,13 +217,20 @@ fn checked(new: NewSshKey) -> Result<Checked, Error> {
     Ok((check_label("name", name)?, key))
 }
 
-async fn insert(tx: &mut Tx<'_>, owner: AccountId, new: &Checked, now_ms: i64) -> Result<SshKey, Error> {
+async fn insert(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    owner: &AccountRow,
+    new: &Checked,
+    now_ms: i64,
+) -> Result<SshKey, Error> {
     let (name, key) = new;
+
     // Locked, so that two requests at once do not both find room for the last key.
-    plue_store::accounts::lock(tx, owner)
+    plue_store::accounts::lock(tx, owner.id)
         .await?
         .ok_or(Error::NotFound)?;
-    if rows::count(tx, owner).await? >= MAX_KEYS {
+    if rows::count(tx, owner.id).await? >= MAX_KEYS {
         return Err(Error::Refused(format!(
             "an account has at most {MAX_KEYS} SSH keys; delete one first"
         )));
@@ -230,7 +240,7 @@ async fn insert(tx: &mut Tx<'_>, owner: AccountId, new: &Checked, now_ms: i64) -
         .map_err(taken)?;
     let mut row = SshKeyRow {
         id: SshKeyId(0),
-        account_id: owner,
+        account_id: owner.id,
         name: name.clone(),
         kind: key.kind().to_owned(),
         public_key: key.openssh().to_owned(),
@@ -239,6 +249,9 @@ async fn insert(tx: &mut Tx<'_>, owner: AccountId, new: &Checked, now_ms: i64) -
         last_used_at_ms: None,
     };
     row.id = rows::insert(tx, &row).await?;
+    let detail = json!({ "key": row.id, "name": row.name, "fingerprint": row.fingerprint });
+    let told = Note::of_account(Action::SshKeyAdd, owner.id, &owner.name, detail);
+    note(tx, caller, told, now_ms).await?;
     Ok(row.into())
 }
 
@@ -273,7 +286,9 @@ pub async fn delete(
                 let owner = permit.check_again(tx, now_ms).await?;
                 let fingerprint = rows::delete(tx, id, owner.id).await?.ok_or(Error::NotFound)?;
                 rows::release_fingerprint(tx, &fingerprint).await?;
-                Ok(())
+                let detail = json!({ "key": id, "fingerprint": fingerprint });
+                let told = Note::of_account(Action::SshKeyDelete, owner.id, &owner.name, detail);
+                note(tx, permit.caller(), told, now_ms).await
             })
         })
         .await

@@ -3,12 +3,14 @@
 use crate::access::Permit;
 use crate::access::accounts::{Administer, ReadSelf, WriteSelf};
 use crate::accounts::{check_label, who};
+use crate::audit::{Action, Note, note};
 use crate::{Error, Forge};
 use plue_contract::credentials::{Family, secret_hash};
 use plue_contract::{AccountName, Caller, RepoId, Scope, Scopes, TokenId, Via, Who, causes};
 use plue_store::Tx;
 use plue_store::accounts::AccountRow;
 use plue_store::tokens::{self as rows, TokenRow};
+use serde_json::json;
 use std::fmt::Write as _;
 
 /// How many tokens an account has at most.
@@ -27,6 +29,8 @@ pub struct Token {
     pub name: String,
     /// The last eight characters of it, to tell it by.
     pub last_eight: String,
+    /// The agent that it was made for; none: a person or a program.
+    pub agent: Option<String>,
     /// What it may be used for.
     pub scopes: Scopes,
     /// The only repositories for which it counts; none: all.
@@ -45,6 +49,7 @@ impl Token {
             id: row.id,
             name: row.name,
             last_eight: row.last_eight,
+            agent: row.agent,
             scopes: row.scopes,
             repositories,
             created_at_ms: row.created_at_ms,
@@ -59,6 +64,9 @@ impl Token {
 pub struct NewToken {
     /// What to call it.
     pub name: String,
+    /// The agent that will use it, by the name that stands beside what it does; none: nobody but
+    /// its owner.
+    pub agent: Option<String>,
     /// What it may be used for.
     pub scopes: Scopes,
     /// The only repositories for which it counts, each found through a permit to read it; none:
@@ -102,7 +110,7 @@ pub async fn create(
         .in_tx("tokens.create", |tx| {
             Box::pin(async move {
                 let owner = permit.check_again(tx, now_ms).await?;
-                insert(tx, &owner, new, made, now_ms).await
+                insert(tx, permit.caller(), &owner, new, made, now_ms).await
             })
         })
         .await?;
@@ -128,7 +136,7 @@ pub async fn create_for(
                 let owner = plue_store::accounts::by_name(tx, owner)
                     .await?
                     .ok_or(Error::NotFound)?;
-                insert(tx, &owner, new, made, now_ms).await
+                insert(tx, permit.caller(), &owner, new, made, now_ms).await
             })
         })
         .await?;
@@ -137,6 +145,17 @@ pub async fn create_for(
 
 fn checked(mut new: NewToken, now_ms: i64) -> Result<NewToken, Error> {
     new.name = check_label("name", &new.name)?;
+    new.agent = new
+        .agent
+        .as_deref()
+        .map(|agent| check_label("agent", agent))
+        .transpose()?;
+    if new.agent.is_some() && new.scopes.include(Scope::Admin) {
+        return Err(Error::invalid(
+            "scopes",
+            "an agent's token does not administer the site; leave the scope `admin` out",
+        ));
+    }
     if new.scopes.is_empty() {
         let all: Vec<_> = Scope::ALL.into_iter().map(Scope::as_str).collect();
         return Err(Error::invalid(
@@ -193,6 +212,7 @@ fn fresh(forge: &Forge) -> String {
 
 async fn insert(
     tx: &mut Tx<'_>,
+    caller: &Caller,
     owner: &AccountRow,
     new: &NewToken,
     secret: &str,
@@ -217,6 +237,7 @@ async fn insert(
         id: TokenId(0),
         account_id: owner.id,
         name: new.name.clone(),
+        agent: new.agent.clone(),
         last_eight: secret[secret.len() - 8..].to_owned(),
         scopes: new.scopes,
         is_bound: new.repositories.is_some(),
@@ -228,6 +249,15 @@ async fn insert(
     for repository in new.repositories.iter().flatten() {
         rows::bind(tx, row.id, *repository).await?;
     }
+    let detail = json!({
+        "token": row.id,
+        "name": row.name,
+        "agent": row.agent,
+        "scopes": row.scopes,
+        "repositories": new.repositories,
+    });
+    let told = Note::of_account(Action::TokenCreate, owner.id, &owner.name, detail);
+    note(tx, caller, told, now_ms).await?;
     Ok(Token::new(row, new.repositories.clone()))
 }
 
@@ -254,11 +284,12 @@ pub async fn delete(forge: &Forge, permit: Permit<WriteSelf>, id: TokenId, now_m
         .in_tx("tokens.delete", |tx| {
             Box::pin(async move {
                 let owner = permit.check_again(tx, now_ms).await?;
-                if rows::delete(tx, id, owner.id).await? {
-                    Ok(())
-                } else {
-                    Err(Error::NotFound)
+                if !rows::delete(tx, id, owner.id).await? {
+                    return Err(Error::NotFound);
                 }
+                let detail = json!({ "token": id });
+                let told = Note::of_account(Action::TokenDelete, owner.id, &owner.name, detail);
+                note(tx, permit.caller(), told, now_ms).await
             })
         })
         .await

@@ -42,7 +42,11 @@ fn entry(owner: &str, name: &str, description: &str, days: i64) -> Entry {
         owner: owner.into(),
         name: name.into(),
         description: description.into(),
-        private: name.contains("notes"),
+        visibility: if name.contains("notes") {
+            "private"
+        } else {
+            "public"
+        },
         archived: name.contains("old"),
         pushed_at_ms: (days > 0).then_some(NOW_MS - days * DAY_MS),
         created_at_ms: NOW_MS - 400 * DAY_MS,
@@ -119,7 +123,7 @@ fn pages() -> Vec<(&'static str, String)> {
     let general = |archived, wrong| General {
         description: "An engine that computes tables.".into(),
         default_bookmark: "main".into(),
-        private: false,
+        visibility: "public".to_owned(),
         archived,
         size_bytes: 123_456_789,
         new_name: "engine".into(),
@@ -130,6 +134,7 @@ fn pages() -> Vec<(&'static str, String)> {
     let mut made = Tokens::of(
         vec![
             Token {
+                agent: None,
                 id: 1,
                 name: "laptop".into(),
                 last_eight: "0a1b2c3d".into(),
@@ -140,6 +145,7 @@ fn pages() -> Vec<(&'static str, String)> {
                 last_used_at_ms: Some(NOW_MS - DAY_MS),
             },
             Token {
+                agent: None,
                 id: 2,
                 name: "backup".into(),
                 last_eight: "deadbeef".into(),
@@ -224,6 +230,7 @@ fn pages() -> Vec<(&'static str, String)> {
             person::page(
                 &ada,
                 &Person {
+                    organisations: Vec::new(),
                     name: "ada".into(),
                     display_name: "Ada Lovelace".into(),
                     bio: "Writes programs for engines that are not there yet.\nLondon.".into(),
@@ -261,9 +268,11 @@ fn pages() -> Vec<(&'static str, String)> {
                 &ada,
                 &viewer,
                 &Create {
+                    owners: vec!["ada".to_owned(), "weavers".to_owned()],
+                    owner: "ada".to_owned(),
                     name: String::new(),
                     description: String::new(),
-                    private: false,
+                    visibility: "public".to_owned(),
                     default_bookmark: "main".into(),
                     object_format: "sha1".into(),
                     wrong: None,
@@ -276,9 +285,11 @@ fn pages() -> Vec<(&'static str, String)> {
                 &ada,
                 &viewer,
                 &Create {
+                    owners: vec!["ada".to_owned(), "weavers".to_owned()],
+                    owner: "ada".to_owned(),
                     name: "engine".into(),
                     description: "It computes.".into(),
-                    private: true,
+                    visibility: "private".to_owned(),
                     default_bookmark: "ma in".into(),
                     object_format: "sha256".into(),
                     wrong: wrong(

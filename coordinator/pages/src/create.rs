@@ -1,8 +1,9 @@
 //! The page on which a repository is made.
 
 use crate::assets::Script;
-use crate::forms::{Choice, Field, Wrong, alert, choices, select, token};
+use crate::forms::{Field, Wrong, alert, choices, select, token};
 use crate::frame::{Frame, Page, Viewer, layout};
+use crate::repositories::VISIBILITIES;
 use maud::html;
 
 mod words {
@@ -13,10 +14,7 @@ mod words {
     pub const DESCRIPTION: &str = "Description";
     pub const DESCRIPTION_HINT: &str = "One sentence about it. May be empty.";
     pub const SEES: &str = "Who sees it";
-    pub const PUBLIC: &str = "Public";
-    pub const PUBLIC_HINT: &str = "Everybody can read and clone it.";
-    pub const PRIVATE: &str = "Private";
-    pub const PRIVATE_HINT: &str = "Only you and those you let in.";
+    pub const OWNER: &str = "Owner";
     pub const MORE: &str = "More choices";
     pub const BOOKMARK: &str = "Default bookmark";
     pub const BOOKMARK_HINT: &str = "The branch that people see first.";
@@ -29,16 +27,26 @@ mod words {
 }
 
 /// What the form knows the fields by.
-const FIELDS: [&str; 4] = ["name", "description", "default_bookmark", "object_format"];
+const FIELDS: [&str; 5] = [
+    "owner",
+    "name",
+    "description",
+    "default_bookmark",
+    "object_format",
+];
 
 /// The page, with what was typed.
 pub struct Create {
+    /// Under which names it may be made.
+    pub owners: Vec<String>,
+    /// Under which of them.
+    pub owner: String,
     /// The name.
     pub name: String,
     /// The description.
     pub description: String,
-    /// Whether it is to be private.
-    pub private: bool,
+    /// Who is to see it: `public`, `internal` or `private`.
+    pub visibility: String,
     /// The default bookmark.
     pub default_bookmark: String,
     /// The object format.
@@ -51,24 +59,29 @@ pub struct Create {
 pub fn page(frame: &Frame, viewer: &Viewer, create: &Create) -> String {
     let wrong = |field| Wrong::at(&create.wrong, field);
     let more = wrong("default_bookmark").is_some() || wrong("object_format").is_some();
-    let visibility = if create.private { "private" } else { "public" };
+    let owners: Vec<_> = create
+        .owners
+        .iter()
+        .map(|name| (name.as_str(), name.as_str()))
+        .collect();
     let body = html! {
         div.column.spaced {
             div { h1 { (words::TITLE) } p.muted { (words::ABOUT) } }
             (alert(Wrong::elsewhere(&create.wrong, &FIELDS)))
             form method="post" action="/new" {
                 (token(viewer))
+                @if let Some(wrong) = wrong("owner") { (alert(Some(wrong))) }
                 div.owned {
-                    span.owner { (viewer.name) " /" }
+                    @match owners.as_slice() {
+                        [_] => span.owner { (create.owner) " /" },
+                        owners => (select("owner", words::OWNER, &create.owner, owners)),
+                    }
                     (Field::new("name", words::NAME).value(&create.name).hint(words::NAME_HINT)
                         .wrong(wrong("name")).required().focus().max(100))
                 }
                 (Field::new("description", words::DESCRIPTION).value(&create.description)
                     .hint(words::DESCRIPTION_HINT).wrong(wrong("description")).max(2000))
-                (choices("visibility", words::SEES, visibility, &[
-                    Choice { value: "public", label: words::PUBLIC, hint: words::PUBLIC_HINT },
-                    Choice { value: "private", label: words::PRIVATE, hint: words::PRIVATE_HINT },
-                ]))
+                (choices("visibility", words::SEES, &create.visibility, &VISIBILITIES))
                 details open[more] {
                     summary { (words::MORE) }
                     (Field::new("default_bookmark", words::BOOKMARK).value(&create.default_bookmark)

@@ -4,6 +4,7 @@ use crate::assets::Script;
 use crate::frame::{Frame, Page, Step, avatar, layout};
 use crate::icons::{Icon, icon};
 use crate::moment::when;
+use crate::organisation::{self, Named};
 use crate::repositories::{self, Listing};
 use maud::html;
 
@@ -12,6 +13,8 @@ mod words {
     pub const EDIT: &str = "Edit your profile";
     pub const NEW: &str = "New repository";
     pub const REPOSITORIES: &str = "Repositories";
+    pub const ORGANISATIONS: &str = "Your organisations";
+    pub const NEW_ORGANISATION: &str = "New organisation";
     pub const NONE: &str = "has no repository that you may see.";
     pub const NONE_YOURS: &str = "You have no repository yet.";
     pub const NONE_YOURS_NEXT: &str = "Make one, or push to a name of yours that is free.";
@@ -28,6 +31,8 @@ pub struct Person {
     pub bio: String,
     /// When it was made, in milliseconds since 1970.
     pub created_at_ms: i64,
+    /// The organisations to which it belongs; for itself only.
+    pub organisations: Vec<Named>,
     /// The repositories of it that the visitor may see.
     pub repositories: Listing,
 }
@@ -67,6 +72,13 @@ pub fn page(frame: &Frame, person: &Person) -> String {
                 p.meta { (words::HERE_SINCE) (when(person.created_at_ms)) }
             }
             @if own { div.actions { a.button href="/-/settings" { (words::EDIT) } } }
+        }
+        @if own {
+            div.head {
+                h2 { (words::ORGANISATIONS) }
+                a href="/-/orgs/new" { (words::NEW_ORGANISATION) }
+            }
+            (organisation::rows(&person.organisations))
         }
         div.head {
             h2 { (words::REPOSITORIES) }

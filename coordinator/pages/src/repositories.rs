@@ -7,7 +7,28 @@ use crate::moment::when;
 use maud::{Markup, html};
 
 mod words {
+    use crate::forms::Choice;
+
     pub const PRIVATE: &str = "Private";
+    pub const INTERNAL: &str = "Internal";
+    /// Who may see a repository, as it is offered.
+    pub const VISIBILITIES: [Choice<'static>; 3] = [
+        Choice {
+            value: "public",
+            label: "Public",
+            hint: "Everybody can read and clone it.",
+        },
+        Choice {
+            value: "internal",
+            label: "Internal",
+            hint: "Everybody who has an account here.",
+        },
+        Choice {
+            value: "private",
+            label: "Private",
+            hint: "Only you and those who are let in.",
+        },
+    ];
     pub const ARCHIVED: &str = "Archived";
     pub const EMPTY: &str = "Empty";
     pub const PUSHED: &str = "Pushed ";
@@ -31,8 +52,8 @@ pub struct Entry {
     pub name: String,
     /// What it says of itself; may be empty.
     pub description: String,
-    /// Whether only those who were let in see it.
-    pub private: bool,
+    /// Who sees it: `public`, `internal` or `private`.
+    pub visibility: &'static str,
     /// Whether it may only be read.
     pub archived: bool,
     /// When something was pushed last, in milliseconds since 1970; none if nothing ever was.
@@ -185,10 +206,16 @@ impl Listing {
     }
 }
 
-/// What a repository is beside being one: private, archived.
-pub fn badges(private: bool, archived: bool) -> Markup {
+pub use words::VISIBILITIES;
+
+/// What a repository is beside being one: internal or private, archived.
+pub fn badges(visibility: &str, archived: bool) -> Markup {
     html! {
-        @if private { span.badge { (icon(Icon::Lock)) (words::PRIVATE) } }
+        @match visibility {
+            "public" => {},
+            "internal" => span.badge { (icon(Icon::People)) (words::INTERNAL) },
+            _ => span.badge { (icon(Icon::Lock)) (words::PRIVATE) },
+        }
         @if archived { span.badge.warn { (icon(Icon::Archive)) (words::ARCHIVED) } }
     }
 }
@@ -200,7 +227,7 @@ fn row(entry: &Entry, of_one: bool) -> Markup {
                 a.name href={ "/" (entry.owner) "/" (entry.name) } data-row {
                     @if !of_one { span.owner { (entry.owner) " / " } } strong { (entry.name) }
                 }
-                (badges(entry.private, entry.archived))
+                (badges(entry.visibility, entry.archived))
             }
             @if !entry.description.is_empty() { p.about { (entry.description) } }
             p.meta {

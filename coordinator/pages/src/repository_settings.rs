@@ -2,11 +2,13 @@
 //! what cannot be taken back lightly.
 
 use crate::figures::size;
-use crate::forms::{Choice, Field, Wrong, alert, button, choices, select, token};
+use crate::forms::{Field, Wrong, alert, button, choices, select, token};
 use crate::frame::{Frame, Viewer, avatar};
 use crate::icons::{Icon, icon};
+use crate::log::{self, Log};
 use crate::moment::when;
 use crate::repo::{self, Behind, Head};
+use crate::repositories::VISIBILITIES;
 use crate::settings::keys::{self, Keys};
 use maud::{Markup, html};
 
@@ -19,10 +21,6 @@ mod words {
     pub const BOOKMARK: &str = "Default bookmark";
     pub const BOOKMARK_HINT: &str = "The branch that people see first, and that a clone checks out.";
     pub const SEES: &str = "Who sees it";
-    pub const PUBLIC: &str = "Public";
-    pub const PUBLIC_HINT: &str = "Everybody can read and clone it.";
-    pub const PRIVATE: &str = "Private";
-    pub const PRIVATE_HINT: &str = "Only you and those you let in.";
     pub const SAVE: &str = "Save";
     pub const FACTS: &str = "Size";
     pub const RENAME: &str = "Rename";
@@ -47,11 +45,15 @@ mod words {
     pub const LET_IN: &str = "Let somebody in";
     pub const WHO: &str = "Name of their account";
     pub const ROLE: &str = "They may";
-    pub const ROLES: [(&str, &str); 3] = [
+    pub const ROLES: [(&str, &str); 5] = [
         ("read", "read it"),
+        ("triage", "read it, and sort what is reported"),
         ("write", "read it and push to it"),
+        ("maintain", "push to it, and change what it says of itself"),
         ("admin", "do everything with it, deletion too"),
     ];
+    pub const LOG: &str = "Log";
+    pub const LOG_ABOUT: &str = "What was done to this repository. Nobody can change or remove an entry.";
     pub const CHANGE: &str = "Change";
     pub const REMOVE: &str = "Remove";
     pub const SINCE: &str = "Since ";
@@ -65,16 +67,18 @@ enum Section {
     General,
     Access,
     Keys,
+    Log,
 }
 
 impl Section {
-    const ALL: [Self; 3] = [Self::General, Self::Access, Self::Keys];
+    const ALL: [Self; 4] = [Self::General, Self::Access, Self::Keys, Self::Log];
 
     const fn label(self) -> &'static str {
         match self {
             Self::General => words::GENERAL,
             Self::Access => words::ACCESS,
             Self::Keys => words::KEYS,
+            Self::Log => words::LOG,
         }
     }
 
@@ -83,6 +87,7 @@ impl Section {
             Self::General => "/settings",
             Self::Access => "/settings/access",
             Self::Keys => "/settings/keys",
+            Self::Log => "/settings/log",
         }
     }
 
@@ -91,6 +96,7 @@ impl Section {
             Self::General => Icon::Settings,
             Self::Access => Icon::People,
             Self::Keys => Icon::Key,
+            Self::Log => Icon::History,
         }
     }
 }
@@ -138,8 +144,8 @@ pub struct General {
     pub description: String,
     /// Its default bookmark.
     pub default_bookmark: String,
-    /// Whether only those who were let in see it.
-    pub private: bool,
+    /// Who sees it: `public`, `internal` or `private`.
+    pub visibility: String,
     /// Whether it may only be read.
     pub archived: bool,
     /// The size of its packs, in bytes.
@@ -165,7 +171,6 @@ impl General {
 pub fn general(frame: &Frame, viewer: &Viewer, head: &Head, general: &General) -> String {
     let settings = format!("{}/settings", head.home());
     let at = |wrong: &Option<Wrong>, field: &str| Wrong::at(wrong, field).map(str::to_owned);
-    let visibility = if general.private { "private" } else { "public" };
     let (own, rename) = (general.wrong(Form::About), general.wrong(Form::Rename));
     let (archive, transfer) = (general.wrong(Form::Archive), general.wrong(Form::Transfer));
     let delete = general.wrong(Form::Delete);
@@ -188,10 +193,7 @@ pub fn general(frame: &Frame, viewer: &Viewer, head: &Head, general: &General) -
                     .wrong(at(&own, "description").as_deref()).max(2000))
                 (Field::new("default_bookmark", words::BOOKMARK).value(&general.default_bookmark)
                     .hint(words::BOOKMARK_HINT).wrong(at(&own, "default_bookmark").as_deref()).required())
-                (choices("visibility", words::SEES, visibility, &[
-                    Choice { value: "public", label: words::PUBLIC, hint: words::PUBLIC_HINT },
-                    Choice { value: "private", label: words::PRIVATE, hint: words::PRIVATE_HINT },
-                ]))
+                (choices("visibility", words::SEES, &general.visibility, &VISIBILITIES))
                 div.submit { button.primary type="submit" { (words::SAVE) } }
             }
             p.muted { (words::FACTS) ": " (size(general.size_bytes)) }
@@ -248,7 +250,7 @@ pub fn general(frame: &Frame, viewer: &Viewer, head: &Head, general: &General) -
 pub struct Collaborator {
     /// Their account's name.
     pub name: String,
-    /// `read`, `write` or `admin`.
+    /// `read`, `triage`, `write`, `maintain` or `admin`.
     pub role: &'static str,
     /// Since when, in milliseconds since 1970.
     pub created_at_ms: i64,
@@ -316,6 +318,16 @@ pub fn access(frame: &Frame, viewer: &Viewer, head: &Head, access: &Access) -> S
         }
     };
     framed(frame, head, Section::Access, &body)
+}
+
+/// Writes the page of what was done.
+pub fn log(frame: &Frame, head: &Head, entries: &Log) -> String {
+    let body = html! {
+        h1 { (words::LOG) }
+        p.muted { (words::LOG_ABOUT) }
+        (log::list(entries))
+    };
+    framed(frame, head, Section::Log, &body)
 }
 
 /// Writes the page of the deploy keys; `may_push` is what was chosen for the one that was typed.

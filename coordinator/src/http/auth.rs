@@ -91,6 +91,7 @@ pub async fn open(
     let client = Client {
         address: caller.address,
         user_agent: user_agent.map(str::to_owned),
+        request_id: caller.request_id.clone(),
     };
     Ok(sessions::open(&site.forge, sign_in, client, site.now_ms()).await?)
 }
@@ -162,7 +163,7 @@ fn session_cookie(headers: &HeaderMap) -> Option<SessionCookie> {
 /// Ends the session of the cookie. Without one, nothing is left to do.
 #[utoipa::path(post, path = "/api/auth/logout", tag = "auth", responses((status = 200, body = Message)))]
 pub async fn logout(State(site): State<Site>, Asked(caller): Asked) -> Result<Response, Failure> {
-    let ended = sessions::revoke(&site.forge, &caller).await?;
+    let ended = sessions::revoke(&site.forge, &caller, site.now_ms()).await?;
     site.tell_edge_of_ended(ended.as_slice());
     let expired = cookie::expired(site.addresses.secure());
     let message = Message {

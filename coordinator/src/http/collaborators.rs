@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 pub struct CollaboratorView {
     id: i64,
     username: String,
-    /// `read`, `write` or `admin`.
+    /// `read`, `triage`, `write`, `maintain` or `admin`.
     permission: &'static str,
     created_at: String,
 }
@@ -62,7 +62,7 @@ pub async fn list(
 /// What a collaborator may do.
 #[derive(Deserialize, ToSchema)]
 pub struct CollaboratorBody {
-    /// `read`, `write` or `admin`; `write` where nothing is said.
+    /// `read`, `triage`, `write`, `maintain` or `admin`; `write` where nothing is said.
     #[serde(alias = "role")]
     permission: Option<String>,
 }
@@ -71,7 +71,7 @@ pub struct CollaboratorBody {
 #[derive(Serialize, ToSchema)]
 pub struct Granted {
     username: String,
-    /// `read`, `write` or `admin`.
+    /// `read`, `triage`, `write`, `maintain` or `admin`.
     permission: &'static str,
 }
 
@@ -92,7 +92,12 @@ pub async fn put(
         .as_deref()
         .unwrap_or("write")
         .parse()
-        .map_err(|_| Failure::invalid("permission", "A permission is `read`, `write` or `admin`."))?;
+        .map_err(|_| {
+            Failure::invalid(
+                "permission",
+                "A permission is `read`, `triage`, `write`, `maintain` or `admin`.",
+            )
+        })?;
     let name = path.account("username")?;
     collaborators::put(&site.forge, permit, &name, role, site.now_ms()).await?;
     Ok(axum::Json(Granted {

@@ -46,6 +46,11 @@ impl Path {
         self.parse(name)
     }
 
+    /// The organisation that `org` names.
+    pub fn organisation(&self) -> Result<AccountName, Failure> {
+        self.parse("org")
+    }
+
     /// The repository that `owner` and `repo` name.
     pub fn repository(&self) -> Result<RepoPath, Failure> {
         RepoPath::from_segments(self.text("owner"), self.text("repo")).map_err(|_| Failure::not_found())

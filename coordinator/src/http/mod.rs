@@ -5,6 +5,7 @@
 //! out of their reach.
 
 pub mod accounts;
+pub mod audit;
 pub mod auth;
 pub mod body;
 pub mod browse;
@@ -18,6 +19,7 @@ mod history;
 pub mod internal;
 pub mod moment;
 pub mod openapi;
+pub mod organisations;
 pub mod pages;
 pub mod range;
 pub mod repositories;
@@ -26,6 +28,7 @@ pub mod site;
 pub mod ssh_keys;
 pub mod sync;
 pub mod table;
+pub mod teams;
 pub mod tokens;
 
 use axum::body::Body;

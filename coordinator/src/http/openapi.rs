@@ -2,7 +2,10 @@
 
 use super::cached;
 use super::failure::Failure;
-use super::{accounts, auth, browse, collaborators, health, history, repositories, ssh_keys, sync, tokens};
+use super::{
+    accounts, audit, auth, browse, collaborators, health, history, organisations, repositories, ssh_keys,
+    sync, teams, tokens,
+};
 use axum::response::Response;
 use http::HeaderMap;
 use utoipa::OpenApi;
@@ -23,6 +26,13 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
         repositories::delete, repositories::transfer, repositories::deleted, repositories::restore,
         collaborators::list, collaborators::put, collaborators::remove,
         collaborators::list_keys, collaborators::add_key, collaborators::remove_key,
+        organisations::list, organisations::create, organisations::get, organisations::update,
+        organisations::delete, organisations::within, organisations::repositories_of, organisations::move_into,
+        organisations::list_members, organisations::put_member, organisations::remove_member,
+        organisations::list_outsiders, organisations::mine,
+        teams::list, teams::create, teams::get, teams::update, teams::delete, teams::put_member,
+        teams::remove_member, teams::put_repository, teams::remove_repository,
+        audit::of_site, audit::of_self, audit::of_organisation, audit::of_repository,
         browse::resolve, browse::root, browse::tree, browse::blob, browse::commits,
         history::commit, history::history, history::blame, history::languages,
         sync::list, sync::adopt,

@@ -11,8 +11,8 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use plue_contract::{AccountName, RepoId, RepoName};
 use plue_forge::access::accounts::administer as administer_site;
-use plue_forge::access::repositories::{administer, create_under, read};
-use plue_forge::repositories::{self, NewRepository, Repository, RepositoryChange, Sort};
+use plue_forge::access::repositories::{administer, create_under, maintain, read};
+use plue_forge::repositories::{self, NewRepository, Repository, RepositoryChange, Sort, Visibility};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -26,6 +26,9 @@ pub struct RepositoryView {
     name: String,
     full_name: String,
     description: String,
+    /// `public`, `internal` or `private`.
+    visibility: &'static str,
+    /// Whether it is not public.
     is_private: bool,
     is_public: bool,
     is_archived: bool,
@@ -53,8 +56,9 @@ impl RepositoryView {
             name: repository.name.to_string(),
             full_name: path.to_string(),
             description: repository.description.clone(),
-            is_private: repository.private,
-            is_public: !repository.private,
+            visibility: repository.visibility.as_str(),
+            is_private: repository.visibility != Visibility::Public,
+            is_public: repository.visibility == Visibility::Public,
             is_archived: repository.archived,
             object_format: repository.object_format.to_string(),
             default_branch: repository.default_bookmark.clone(),
@@ -163,7 +167,9 @@ pub struct NewRepositoryBody {
     name: String,
     #[serde(default)]
     description: String,
-    /// Whether everybody sees it; so it is where nothing else is said.
+    /// `public`, `internal` or `private`; public where nothing is said.
+    visibility: Option<String>,
+    /// The same in other words: whether everybody sees it.
     #[serde(alias = "isPublic")]
     is_public: Option<bool>,
     #[serde(alias = "isPrivate")]
@@ -189,6 +195,21 @@ pub fn repository_name(field: &'static str, text: &str) -> Result<RepoName, Fail
         .map_err(|error| Failure::invalid(field, format!("{error}.")))
 }
 
+/// Who shall see a repository, said in one word or by `private`, or in both the same.
+fn visibility(word: Option<&str>, private: Option<bool>) -> Result<Option<Visibility>, Failure> {
+    let word: Option<Visibility> = word.map(str::parse).transpose()?;
+    match (word, private) {
+        (Some(word), Some(private)) if (word != Visibility::Public) != private => Err(Failure::invalid(
+            "visibility",
+            "`visibility` and `private` contradict each other.",
+        )),
+        (Some(word), _) => Ok(Some(word)),
+        (None, Some(true)) => Ok(Some(Visibility::Private)),
+        (None, Some(false)) => Ok(Some(Visibility::Public)),
+        (None, None) => Ok(None),
+    }
+}
+
 /// Makes an empty repository.
 #[utoipa::path(post, path = "/api/repos", tag = "repositories", request_body = NewRepositoryBody,
     responses((status = 201, body = OneRepository), (status = 400), (status = 401), (status = 403), (status = 409)))]
@@ -210,21 +231,21 @@ pub async fn create(
         .unwrap_or("sha1")
         .parse()
         .map_err(|_| Failure::invalid("object_format", "The object format is `sha1` or `sha256`."))?;
-    let private = match (body.private, body.is_public) {
-        (Some(private), Some(public)) if private == public => {
-            return Err(Failure::invalid(
-                "private",
-                "`private` and `is_public` contradict each other.",
-            ));
-        }
-        (Some(private), _) => private,
-        (None, public) => public == Some(false),
-    };
+    if let (Some(private), Some(public)) = (body.private, body.is_public)
+        && private == public
+    {
+        return Err(Failure::invalid(
+            "private",
+            "`private` and `is_public` contradict each other.",
+        ));
+    }
+    let private = body.private.or(body.is_public.map(|public| !public));
+    let visibility = visibility(body.visibility.as_deref(), private)?.unwrap_or_default();
     let permit = create_under(&site.forge, &caller, &owner, site.now_ms()).await?;
     let new = NewRepository {
         name: repository_name("name", &body.name)?,
         description: body.description,
-        private,
+        visibility,
         object_format,
         default_bookmark: body.default_branch,
     };
@@ -259,6 +280,8 @@ pub async fn get(
 pub struct RepositoryBody {
     name: Option<String>,
     description: Option<String>,
+    /// `public`, `internal` or `private`.
+    visibility: Option<String>,
     #[serde(alias = "isPrivate")]
     private: Option<bool>,
     #[serde(alias = "isArchived")]
@@ -267,7 +290,8 @@ pub struct RepositoryBody {
     default_branch: Option<String>,
 }
 
-/// Changes a repository. Its former name leads to it afterwards.
+/// Changes a repository: what it says of itself takes the role `maintain`, its name, who sees it and
+/// whether it is archived take `admin`. Its former name leads to it afterwards.
 #[utoipa::path(patch, path = "/api/{owner}/{repo}", tag = "repositories", request_body = RepositoryBody,
     params(("owner" = String, Path), ("repo" = String, Path)),
     responses((status = 200, body = OneRepository), (status = 400), (status = 401), (status = 403), (status = 404),
@@ -278,11 +302,11 @@ pub async fn update(
     path: Path,
     Json(body): Json<RepositoryBody>,
 ) -> Result<axum::Json<OneRepository>, Failure> {
-    let permit = administer(&site.forge, &caller, &path.repository()?, site.now_ms()).await?;
+    let permit = maintain(&site.forge, &caller, &path.repository()?, site.now_ms()).await?;
     let change = RepositoryChange {
         name: body.name.map(|name| repository_name("name", &name)).transpose()?,
         description: body.description,
-        private: body.private,
+        visibility: visibility(body.visibility.as_deref(), body.private)?,
         archived: body.archived,
         default_bookmark: body.default_branch,
     };
@@ -315,7 +339,7 @@ pub struct TransferBody {
     owner: String,
 }
 
-/// Gives a repository to another account.
+/// Gives a repository to another account or to an organisation.
 #[utoipa::path(post, path = "/api/{owner}/{repo}/transfer", tag = "repositories", request_body = TransferBody,
     params(("owner" = String, Path), ("repo" = String, Path)),
     responses((status = 200, body = OneRepository), (status = 400), (status = 401), (status = 403), (status = 404),

@@ -7,7 +7,7 @@ use super::moment;
 use super::site::Site;
 use axum::extract::State;
 use http::StatusCode;
-use plue_contract::{Caller, RepoId, RepoPath, Scope, Scopes};
+use plue_contract::{Caller, RepoId, RepoPath, Scope, Scopes, Tier};
 use plue_forge::access::accounts::{read_self, write_self};
 use plue_forge::access::repositories as repository_access;
 use plue_forge::tokens::{self, NewToken, Token};
@@ -23,6 +23,10 @@ pub struct TokenView {
     token_last_eight: String,
     #[schema(value_type = Vec<String>)]
     scopes: Scopes,
+    /// How far it goes in repositories: `read`, `propose` or `merge`; none: not at all.
+    tier: Option<&'static str>,
+    /// The agent that it was made for.
+    agent: Option<String>,
     /// The ids of the only repositories it is good for; none means all.
     #[schema(value_type = Option<Vec<i64>>)]
     repositories: Option<Vec<RepoId>>,
@@ -39,6 +43,8 @@ impl TokenView {
             name: token.name.clone(),
             token_last_eight: token.last_eight.clone(),
             scopes: token.scopes,
+            tier: token.scopes.tier().map(Tier::as_str),
+            agent: token.agent.clone(),
             repositories: token.repositories.clone(),
             created_at: moment::text(token.created_at_ms),
             last_used_at: moment::optional(token.last_used_at_ms),
@@ -68,8 +74,15 @@ pub async fn list(State(site): State<Site>, Asked(caller): Asked) -> Result<axum
 #[serde(rename_all = "camelCase")]
 pub struct NewTokenBody {
     name: String,
-    /// Of `repo`, `repo:read`, `repo:write`, `user`, `user:read`, `user:write`, `admin`.
+    /// Of `repo`, `repo:read`, `repo:propose`, `repo:write`, `user`, `user:read`, `user:write`, `org:read`,
+    /// `org:write`, `admin`.
+    #[serde(default)]
     scopes: Vec<String>,
+    /// How far it shall go in repositories: `read`; `propose`, which pushes to bookmarks beside the default
+    /// one; or `merge`. Beside the scopes, or in their place.
+    tier: Option<String>,
+    /// The agent that it is for, as it shall be called beside what it does.
+    agent: Option<String>,
     /// The only repositories it shall be good for, as `owner/name`.
     repositories: Option<Vec<String>>,
     /// In how many days it shall end.
@@ -108,12 +121,27 @@ pub async fn create(
     Json(body): Json<NewTokenBody>,
 ) -> Result<(StatusCode, axum::Json<TokenCreated>), Failure> {
     let permit = write_self(&site.forge, &caller, site.now_ms()).await?;
-    let scopes = body
+    let mut scopes = body
         .scopes
         .iter()
         .map(|word| word.parse::<Scope>())
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| Failure::invalid("scopes", format!("{error}.")))?;
+    if let Some(tier) = &body.tier {
+        let tier: Tier = tier
+            .parse()
+            .map_err(|error| Failure::invalid("tier", format!("{error}.")))?;
+        if Scopes::of(scopes.iter().copied())
+            .tier()
+            .is_some_and(|held| held != tier)
+        {
+            return Err(Failure::invalid(
+                "tier",
+                "`tier` and `scopes` contradict each other.",
+            ));
+        }
+        scopes.push(tier.scope());
+    }
     let repositories = match body.repositories {
         None => None,
         Some(paths) => {
@@ -125,6 +153,7 @@ pub async fn create(
     let lifetime_ms = body.expires_in_days.map(|days| i64::from(days) * 86_400_000);
     let new = NewToken {
         name: body.name,
+        agent: body.agent,
         scopes: Scopes::of(scopes),
         repositories,
         expires_at_ms: lifetime_ms.map(|ms| site.now_ms().saturating_add(ms)),

@@ -12,6 +12,8 @@ pub struct AccountRow {
     pub uuid: String,
     /// Its name, as it was chosen.
     pub name: AccountName,
+    /// Whether it is an organisation, to which nobody signs in.
+    pub is_organisation: bool,
     /// What people call it; may be empty.
     pub display_name: String,
     /// What it says of itself; may be empty.
@@ -45,6 +47,7 @@ impl<'r> FromRow<'r, AnyRow> for AccountRow {
             name: name
                 .parse()
                 .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+            is_organisation: row.try_get::<String, _>("kind")? == "organisation",
             display_name: row.try_get("display_name")?,
             bio: row.try_get("bio")?,
             email: row.try_get("email")?,
@@ -64,7 +67,7 @@ impl<'r> FromRow<'r, AnyRow> for AccountRow {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT a.id, a.uuid, a.name, a.display_name, a.bio, a.email, a.avatar_url, a.wallet_address, ",
+            "SELECT a.id, a.uuid, a.name, a.kind, a.display_name, a.bio, a.email, a.avatar_url, a.wallet_address, ",
             "a.password_hash, a.is_admin, a.is_disabled, a.created_at_ms, a.updated_at_ms, a.last_login_at_ms ",
             "FROM accounts a ",
             $rest
@@ -79,6 +82,8 @@ pub struct NewAccountRow<'a> {
     pub uuid: &'a str,
     /// Its name.
     pub name: &'a AccountName,
+    /// Whether it is an organisation.
+    pub is_organisation: bool,
     /// What people call it.
     pub display_name: &'a str,
     /// Its address for mail.
@@ -96,13 +101,14 @@ pub struct NewAccountRow<'a> {
 pub async fn insert(tx: &mut Tx<'_>, new: &NewAccountRow<'_>) -> Result<AccountId, StoreError> {
     let (id,) = query(
         "accounts.insert",
-        "INSERT INTO accounts (uuid, name, name_key, display_name, bio, email, email_key, password_hash, \
+        "INSERT INTO accounts (uuid, name, name_key, kind, display_name, bio, email, email_key, password_hash, \
          is_admin, is_disabled, created_at_ms, updated_at_ms) \
-         VALUES ($1, $2, $3, $4, '', $5, $6, $7, $8, 0, $9, $10) RETURNING id",
+         VALUES ($1, $2, $3, $4, $5, '', $6, $7, $8, $9, 0, $10, $11) RETURNING id",
     )
     .bind(new.uuid)
     .bind(new.name.as_str())
     .bind(new.name.key())
+    .bind(if new.is_organisation { "organisation" } else { "person" })
     .bind(new.display_name)
     .bind(new.email)
     .bind(new.email.map(str::to_lowercase))
@@ -123,8 +129,14 @@ pub async fn by_id(conn: &mut Conn, id: AccountId) -> Result<Option<AccountRow>,
         .await
 }
 
-/// The account with this name, in whatever letter case.
+/// The person with this name, in whatever letter case.
 pub async fn by_name(conn: &mut Conn, name: &AccountName) -> Result<Option<AccountRow>, StoreError> {
+    let found = owner_by_name(conn, name).await?;
+    Ok(found.filter(|row| !row.is_organisation))
+}
+
+/// The person or organisation with this name, in whatever letter case.
+pub async fn owner_by_name(conn: &mut Conn, name: &AccountName) -> Result<Option<AccountRow>, StoreError> {
     query("accounts.by_name", select!("WHERE a.name_key = $1"))
         .bind(name.key())
         .optional(conn)
@@ -189,7 +201,7 @@ pub async fn behind(
 pub async fn list(conn: &mut Conn, limit: i64, offset: i64) -> Result<Vec<AccountRow>, StoreError> {
     query(
         "accounts.list",
-        select!("WHERE a.is_disabled = 0 ORDER BY a.name_key LIMIT $1 OFFSET $2"),
+        select!("WHERE a.is_disabled = 0 AND a.kind = 'person' ORDER BY a.name_key LIMIT $1 OFFSET $2"),
     )
     .bind(limit)
     .bind(offset)
@@ -201,7 +213,7 @@ pub async fn list(conn: &mut Conn, limit: i64, offset: i64) -> Result<Vec<Accoun
 pub async fn list_all(conn: &mut Conn, limit: i64, offset: i64) -> Result<Vec<AccountRow>, StoreError> {
     query(
         "accounts.list_all",
-        select!("ORDER BY a.name_key LIMIT $1 OFFSET $2"),
+        select!("WHERE a.kind = 'person' ORDER BY a.name_key LIMIT $1 OFFSET $2"),
     )
     .bind(limit)
     .bind(offset)
@@ -213,7 +225,7 @@ pub async fn list_all(conn: &mut Conn, limit: i64, offset: i64) -> Result<Vec<Ac
 pub async fn count(conn: &mut Conn) -> Result<i64, StoreError> {
     let (count,) = query(
         "accounts.count",
-        "SELECT COUNT(*) FROM accounts WHERE is_disabled = 0",
+        "SELECT COUNT(*) FROM accounts WHERE is_disabled = 0 AND kind = 'person'",
     )
     .one(conn)
     .await?;
@@ -264,7 +276,7 @@ pub async fn search(conn: &mut Conn, text: &str, limit: i64) -> Result<Vec<Accou
     query(
         "accounts.search",
         select!(
-            "WHERE a.is_disabled = 0 AND (a.name_key LIKE $1 ESCAPE '\\' OR LOWER(a.display_name) LIKE $2 ESCAPE '\\') \
+            "WHERE a.is_disabled = 0 AND a.kind = 'person' AND (a.name_key LIKE $1 ESCAPE '\\' OR LOWER(a.display_name) LIKE $2 ESCAPE '\\') \
              ORDER BY CASE WHEN a.name_key LIKE $3 ESCAPE '\\' THEN 0 ELSE 1 END, a.name_key LIMIT $4"
         ),
     )
@@ -288,7 +300,7 @@ pub async fn count_public_repositories(
     let mut statement = query_built(
         "accounts.count_public_repositories",
         format!(
-            "SELECT owner_id, COUNT(*) FROM repositories WHERE private = 0 AND deleted_at_ms IS NULL \
+            "SELECT owner_id, COUNT(*) FROM repositories WHERE visibility = 'public' AND deleted_at_ms IS NULL \
              AND owner_id IN ({}) GROUP BY owner_id",
             places.join(", ")
         ),

@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 pub mod accounts;
+pub mod audit;
 pub mod collaborators;
 mod dump;
 mod engine;
@@ -18,14 +19,17 @@ pub mod grants;
 pub mod instance;
 pub mod jobs;
 mod migrate;
+pub mod organisations;
 pub mod packs;
 pub mod pushes;
 mod query;
 pub mod redirects;
 pub mod refs;
 pub mod repositories;
+pub mod roles;
 pub mod sessions;
 pub mod ssh_keys;
+pub mod teams;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tokens;

@@ -1,7 +1,7 @@
-//! Repositories. Who may see one is the forge's to decide; [`find`] brings what that decision needs in
-//! one statement, by a redirect where a former name is asked for.
+//! Repositories. Who may see one is the forge's to decide; [`find`] brings what that decision needs
+//! in one statement, by a redirect where a former name is asked for.
 
-use crate::{Conn, StoreError, Tx, query, query_built, redirects};
+use crate::{Conn, StoreError, Tx, query, query_built, redirects, roles};
 use plue_contract::{AccountId, RepoId, RepoPath};
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row};
@@ -21,8 +21,8 @@ pub struct RepositoryRow {
     pub name: String,
     /// What it says of itself.
     pub description: String,
-    /// Whether only those who were let in see it.
-    pub private: bool,
+    /// Who sees it: `public`, `internal` or `private`.
+    pub visibility: String,
     /// `sha1` or `sha256`.
     pub object_format: String,
     /// The branch that `HEAD` names, without `refs/heads/`.
@@ -59,7 +59,7 @@ impl FromRow<'_, AnyRow> for RepositoryRow {
             owner: row.try_get("owner")?,
             name: row.try_get("name")?,
             description: row.try_get("description")?,
-            private: flag("private")?,
+            visibility: row.try_get("visibility")?,
             object_format: row.try_get("object_format")?,
             default_bookmark: row.try_get("default_bookmark")?,
             archived: flag("archived")?,
@@ -81,15 +81,15 @@ impl FromRow<'_, AnyRow> for RepositoryRow {
 pub struct FoundRow {
     /// The repository.
     pub repository: RepositoryRow,
-    /// The account's role as a collaborator, if it has one.
-    pub role: Option<String>,
+    /// The rank of the highest role that anything gives the account, as [`roles::rank`] has it.
+    pub rank: Option<i64>,
 }
 
 impl FromRow<'_, AnyRow> for FoundRow {
     fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             repository: RepositoryRow::from_row(row)?,
-            role: row.try_get("role")?,
+            rank: row.try_get("rank")?,
         })
     }
 }
@@ -107,15 +107,15 @@ pub struct NewRepositoryRow<'a> {
     pub name: &'a plue_contract::RepoName,
     /// What it says of itself.
     pub description: &'a str,
-    /// Whether only those who were let in see it.
-    pub private: bool,
+    /// Who sees it: `public`, `internal` or `private`.
+    pub visibility: &'a str,
     /// `sha1` or `sha256`.
     pub object_format: &'a str,
     /// The branch that `HEAD` names, without `refs/heads/`.
     pub default_bookmark: &'a str,
 }
 
-const COLUMNS: &str = "r.id, r.uuid, r.owner_id, a.name AS owner, r.name, r.description, r.private, \
+const COLUMNS: &str = "r.id, r.uuid, r.owner_id, a.name AS owner, r.name, r.description, r.visibility, \
      r.object_format, r.default_bookmark, r.archived, r.generation, r.access_epoch, r.restore_epoch, \
      r.ref_count, r.size_bytes, r.created_at_ms, r.updated_at_ms, r.pushed_at_ms, r.deleted_at_ms";
 
@@ -136,7 +136,7 @@ pub async fn insert(tx: &mut Tx<'_>, new: &NewRepositoryRow<'_>, now_ms: i64) ->
     redirects::drop(tx, new.owner_id, &new.name.key()).await?;
     query(
         "repositories.insert",
-        "INSERT INTO repositories (id, uuid, owner_id, name, name_key, description, private, object_format, \
+        "INSERT INTO repositories (id, uuid, owner_id, name, name_key, description, visibility, object_format, \
          default_bookmark, archived, generation, access_epoch, restore_epoch, ref_count, size_bytes, \
          created_at_ms, updated_at_ms) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, 0, 0, $10, $11)",
@@ -147,7 +147,7 @@ pub async fn insert(tx: &mut Tx<'_>, new: &NewRepositoryRow<'_>, now_ms: i64) ->
     .bind(new.name.as_str())
     .bind(new.name.key())
     .bind(new.description)
-    .bind(i64::from(new.private))
+    .bind(new.visibility)
     .bind(new.object_format)
     .bind(new.default_bookmark)
     .bind(now_ms)
@@ -157,7 +157,7 @@ pub async fn insert(tx: &mut Tx<'_>, new: &NewRepositoryRow<'_>, now_ms: i64) ->
     Ok(())
 }
 
-/// The repository that a path names now, by its name or by a redirect, with the role of `account`
+/// The repository that a path names now, by its name or by a redirect, with the rank of `account`
 /// in it; none where the viewer may not see it. One statement that answers nothing in the same way
 /// whether there is nothing or nothing to be seen, so that time does not tell them apart.
 pub async fn find(
@@ -166,24 +166,23 @@ pub async fn find(
     account: Option<AccountId>,
     viewer: &Viewer,
 ) -> Result<Option<FoundRow>, StoreError> {
-    let seen = Seen::by(viewer);
+    let seen = Seen::by(viewer, "standing.rank >= 1");
     query_built(
         "repositories.find",
         format!(
-            "SELECT {COLUMNS}, c.role FROM repositories r \
-             JOIN accounts a ON a.id = r.owner_id \
-             LEFT JOIN collaborators c ON c.repository_id = r.id AND c.account_id = CAST($4 AS BIGINT) \
-             WHERE {} AND r.id = COALESCE(\
+            "WITH RECURSIVE asked (account) AS (SELECT CAST($1 AS BIGINT)), \
+             named (id, owner_id) AS (SELECT n.id, n.owner_id FROM repositories n WHERE n.id = COALESCE(\
              (SELECT n.id FROM repositories n JOIN accounts o ON o.id = n.owner_id \
-              WHERE o.name_key = $5 AND n.name_key = $6 AND n.deleted_at_ms IS NULL), \
+              WHERE o.name_key = $2 AND n.name_key = $3 AND n.deleted_at_ms IS NULL), \
              (SELECT d.repository_id FROM redirects d JOIN accounts o ON o.id = d.owner_id \
-              WHERE o.name_key = $7 AND d.name_key = $8))",
+              WHERE o.name_key = $4 AND d.name_key = $5))), \
+             {} \
+             SELECT {COLUMNS}, standing.rank FROM named JOIN repositories r ON r.id = named.id \
+             JOIN accounts a ON a.id = r.owner_id CROSS JOIN standing WHERE {}",
+            roles::in_named(),
             seen.condition
         ),
     )
-    .bind(seen.all)
-    .bind(seen.account)
-    .bind(seen.account)
     .bind(account.map(|account| account.0))
     .bind(path.owner.key())
     .bind(path.name.key())
@@ -193,7 +192,7 @@ pub async fn find(
     .await
 }
 
-/// The repository of this number, deleted or not, with the role of `account` in it.
+/// The repository of this number, deleted or not, with the rank of `account` in it.
 pub async fn by_id(
     conn: &mut Conn,
     id: RepoId,
@@ -202,10 +201,12 @@ pub async fn by_id(
     query_built(
         "repositories.by_id",
         format!(
-            "SELECT {COLUMNS}, c.role FROM repositories r \
-             JOIN accounts a ON a.id = r.owner_id \
-             LEFT JOIN collaborators c ON c.repository_id = r.id AND c.account_id = CAST($1 AS BIGINT) \
-             WHERE r.id = $2"
+            "WITH RECURSIVE asked (account) AS (SELECT CAST($1 AS BIGINT)), \
+             named (id, owner_id) AS (SELECT n.id, n.owner_id FROM repositories n WHERE n.id = $2), \
+             {} \
+             SELECT {COLUMNS}, standing.rank FROM named JOIN repositories r ON r.id = named.id \
+             JOIN accounts a ON a.id = r.owner_id CROSS JOIN standing",
+            roles::in_named()
         ),
     )
     .bind(account.map(|account| account.0))
@@ -256,48 +257,42 @@ pub enum Order {
 pub enum Viewer {
     /// Sees public repositories.
     Public,
-    /// Sees public repositories, its own and those it collaborates in; of the private ones only
-    /// those listed, where there is such a list.
+    /// Sees public and internal repositories, its own and those in which it has a role; of those
+    /// that are not public only those listed, where there is such a list.
     Account(AccountId, Option<Vec<RepoId>>),
-    /// Sees public repositories, and of the private ones those listed.
+    /// Sees public repositories, and of the others those listed.
     These(Vec<RepoId>),
     /// Sees all.
     Everything,
 }
 
-/// What a viewer sees, as a condition on `r` with the placeholders `$1` to `$3`.
+/// What a viewer sees, as a condition on `r`.
 struct Seen {
     condition: String,
-    /// The value of `$1`.
-    all: i64,
-    /// The value of `$2` and `$3`.
+    /// Who it is, where a role counts.
     account: Option<i64>,
 }
 
 impl Seen {
-    fn by(viewer: &Viewer) -> Self {
-        let (mut account, mut all, mut only) = (None, 0, None);
-        match viewer {
-            Viewer::Public => {}
-            Viewer::Account(id, bound) => {
-                account = Some(id.0);
-                only = bound.as_deref().map(numbers);
-            }
-            Viewer::These(ids) => {
-                all = 1;
-                only = Some(numbers(ids));
-            }
-            Viewer::Everything => all = 1,
-        }
-        let bound = only.map_or(String::new(), |ids| format!(" AND r.id IN ({ids})"));
-        let condition = format!(
-            "r.deleted_at_ms IS NULL \
-             AND (r.private = 0 OR (CAST($1 AS BIGINT) = 1 OR r.owner_id = CAST($2 AS BIGINT) OR EXISTS \
-              (SELECT 1 FROM collaborators l WHERE l.repository_id = r.id AND l.account_id = CAST($3 AS BIGINT))){bound})"
-        );
+    /// `role` is the condition that the account has a role in `r`.
+    fn by(viewer: &Viewer, role: &str) -> Self {
+        let all = || "1 = 1".to_owned();
+        let (opened, only, account) = match viewer {
+            Viewer::Public => (None, None, None),
+            Viewer::Account(id, bound) => (
+                Some(format!("r.visibility = 'internal' OR {role}")),
+                bound.as_deref(),
+                Some(id.0),
+            ),
+            Viewer::These(ids) => (Some(all()), Some(ids.as_slice()), None),
+            Viewer::Everything => (Some(all()), None, None),
+        };
+        let opened = opened.map_or(String::new(), |opened| {
+            let bound = only.map_or(String::new(), |ids| format!(" AND r.id IN ({})", numbers(ids)));
+            format!(" OR (({opened}){bound})")
+        });
         Self {
-            condition,
-            all,
+            condition: format!("r.deleted_at_ms IS NULL AND (r.visibility = 'public'{opened})"),
             account,
         }
     }
@@ -322,12 +317,16 @@ pub struct Listing<'a> {
 
 /// One page of the repositories that the viewer may see, and how many there are in all.
 pub async fn list(conn: &mut Conn, listing: &Listing<'_>) -> Result<(Vec<RepositoryRow>, i64), StoreError> {
-    let seen = Seen::by(listing.viewer);
+    let seen = Seen::by(listing.viewer, roles::IN_EACH);
+    let before = format!(
+        "WITH RECURSIVE asked (account) AS (SELECT CAST($1 AS BIGINT)), {}",
+        roles::reached()
+    );
     let from = format!(
         "FROM repositories r JOIN accounts a ON a.id = r.owner_id \
          WHERE {} \
-         AND (CAST($4 AS TEXT) IS NULL OR a.name_key = $5) \
-         AND (CAST($6 AS TEXT) IS NULL OR r.name_key LIKE $7 ESCAPE '!' OR LOWER(r.description) LIKE $8 ESCAPE '!')",
+         AND (CAST($2 AS TEXT) IS NULL OR a.name_key = $3) \
+         AND (CAST($4 AS TEXT) IS NULL OR r.name_key LIKE $5 ESCAPE '!' OR LOWER(r.description) LIKE $6 ESCAPE '!')",
         seen.condition
     );
     let pattern = listing.text.as_ref().map(|text| {
@@ -337,8 +336,6 @@ pub async fn list(conn: &mut Conn, listing: &Listing<'_>) -> Result<(Vec<Reposit
     macro_rules! bound {
         ($query:expr) => {
             $query
-                .bind(seen.all)
-                .bind(seen.account)
                 .bind(seen.account)
                 .bind(listing.owner_key.clone())
                 .bind(listing.owner_key.clone())
@@ -352,7 +349,7 @@ pub async fn list(conn: &mut Conn, listing: &Listing<'_>) -> Result<(Vec<Reposit
         Order::Created => "r.created_at_ms DESC, r.id DESC",
         Order::Updated => "COALESCE(r.pushed_at_ms, r.updated_at_ms) DESC, r.id DESC",
     };
-    let page = format!("SELECT {COLUMNS} {from} ORDER BY {order} LIMIT $9 OFFSET $10");
+    let page = format!("{before} SELECT {COLUMNS} {from} ORDER BY {order} LIMIT $7 OFFSET $8");
     let rows = bound!(query_built("repositories.list", page))
         .bind(listing.limit)
         .bind(listing.offset)
@@ -360,7 +357,7 @@ pub async fn list(conn: &mut Conn, listing: &Listing<'_>) -> Result<(Vec<Reposit
         .await?;
     let (total,) = bound!(query_built(
         "repositories.count",
-        format!("SELECT COUNT(*) {from}")
+        format!("{before} SELECT COUNT(*) {from}")
     ))
     .one::<(i64,)>(conn)
     .await?;
@@ -385,8 +382,8 @@ pub struct ChangeRow {
     pub owner_id: Option<AccountId>,
     /// The description.
     pub description: Option<String>,
-    /// The visibility.
-    pub private: Option<bool>,
+    /// Who sees it.
+    pub visibility: Option<&'static str>,
     /// Whether it may only be read.
     pub archived: Option<bool>,
     /// The default bookmark; raises the generation, because caches hold `HEAD`.
@@ -398,14 +395,14 @@ pub struct ChangeRow {
 pub async fn update(tx: &mut Tx<'_>, id: RepoId, change: &ChangeRow, now_ms: i64) -> Result<(), StoreError> {
     let moves = change.name.is_some()
         || change.owner_id.is_some()
-        || change.private.is_some()
+        || change.visibility.is_some()
         || change.description.is_some()
         || change.archived.is_some();
     query(
         "repositories.update",
         "UPDATE repositories SET \
          name = COALESCE($1, name), name_key = COALESCE($2, name_key), owner_id = COALESCE($3, owner_id), \
-         description = COALESCE($4, description), private = COALESCE($5, private), \
+         description = COALESCE($4, description), visibility = COALESCE($5, visibility), \
          archived = COALESCE($6, archived), default_bookmark = COALESCE($7, default_bookmark), \
          generation = generation + $8, access_epoch = access_epoch + $9, updated_at_ms = $10 WHERE id = $11",
     )
@@ -413,7 +410,7 @@ pub async fn update(tx: &mut Tx<'_>, id: RepoId, change: &ChangeRow, now_ms: i64
     .bind(change.name.as_ref().map(plue_contract::RepoName::key))
     .bind(change.owner_id.map(|owner| owner.0))
     .bind(change.description.clone())
-    .bind(change.private.map(i64::from))
+    .bind(change.visibility)
     .bind(change.archived.map(i64::from))
     .bind(change.default_bookmark.clone())
     .bind(i64::from(change.default_bookmark.is_some()))
@@ -557,6 +554,10 @@ pub async fn purge(tx: &mut Tx<'_>, id: RepoId) -> Result<bool, StoreError> {
         (
             "repositories.purge_collaborators",
             "DELETE FROM collaborators WHERE repository_id = $1",
+        ),
+        (
+            "repositories.purge_teams",
+            "DELETE FROM team_repositories WHERE repository_id = $1",
         ),
         (
             "repositories.purge_fingerprints",

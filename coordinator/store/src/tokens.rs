@@ -14,6 +14,8 @@ pub struct TokenRow {
     pub name: String,
     /// The last eight characters of it, to tell it by.
     pub last_eight: String,
+    /// The agent that it was made for; none: a person's or a program's.
+    pub agent: Option<String>,
     /// What it may be used for.
     pub scopes: Scopes,
     /// Whether it counts only for the repositories that it names.
@@ -33,6 +35,7 @@ impl<'r> FromRow<'r, AnyRow> for TokenRow {
             id: TokenId(row.try_get("id")?),
             account_id: AccountId(row.try_get("account_id")?),
             name: row.try_get("name")?,
+            agent: row.try_get("agent")?,
             last_eight: row.try_get("last_eight")?,
             scopes: scopes
                 .parse()
@@ -49,7 +52,7 @@ impl<'r> FromRow<'r, AnyRow> for TokenRow {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, account_id, name, last_eight, scopes, is_bound, created_at_ms, expires_at_ms, ",
+            "SELECT id, account_id, name, agent, last_eight, scopes, is_bound, created_at_ms, expires_at_ms, ",
             "last_used_at_ms FROM tokens ",
             $rest
         )
@@ -60,11 +63,12 @@ macro_rules! select {
 pub async fn insert(tx: &mut Tx<'_>, row: &TokenRow, token_hash: &[u8; 32]) -> Result<TokenId, StoreError> {
     let (id,) = query(
         "tokens.insert",
-        "INSERT INTO tokens (account_id, name, token_hash, last_eight, scopes, is_bound, created_at_ms, \
-         expires_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
+        "INSERT INTO tokens (account_id, name, agent, token_hash, last_eight, scopes, is_bound, \
+         created_at_ms, expires_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
     )
     .bind(row.account_id.0)
     .bind(row.name.as_str())
+    .bind(row.agent.as_deref())
     .bind(&token_hash[..])
     .bind(row.last_eight.as_str())
     .bind(row.scopes.to_string())
@@ -164,4 +168,13 @@ pub async fn set_last_used(tx: &mut Tx<'_>, id: TokenId, now_ms: i64) -> Result<
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// The agent that a token was made for, if it was made for one.
+pub async fn agent(conn: &mut Conn, id: TokenId) -> Result<Option<String>, StoreError> {
+    let row: Option<(Option<String>,)> = query("tokens.agent", "SELECT agent FROM tokens WHERE id = $1")
+        .bind(id.0)
+        .optional(conn)
+        .await?;
+    Ok(row.and_then(|(agent,)| agent))
 }

@@ -47,7 +47,7 @@ async fn insert(tx: &mut Tx<'_>, owner: AccountId, name: &str, private: bool) ->
         owner_id: owner,
         name: &name.parse().unwrap(),
         description: "An engine for weaving",
-        private,
+        visibility: if private { "private" } else { "public" },
         object_format: "sha1",
         default_bookmark: "main",
     };
@@ -78,12 +78,12 @@ async fn a_repository_is_found_by_its_names() {
         .await
         .unwrap()
         .unwrap();
-        assert_eq!(found.role.as_deref(), Some("write"));
+        assert_eq!(found.rank, Some(3));
         assert_eq!(
             (found.repository.id, found.repository.owner.as_str()),
             (id.0, "Ada")
         );
-        assert!(found.repository.private && !found.repository.archived);
+        assert!(found.repository.visibility == "private" && !found.repository.archived);
         let none = repositories::find(&mut conn, &path("ada/loom"), None, &Viewer::Everything)
             .await
             .unwrap();
@@ -92,7 +92,7 @@ async fn a_repository_is_found_by_its_names() {
 
         let change = ChangeRow {
             name: Some("loom".parse().unwrap()),
-            private: Some(false),
+            visibility: Some("public"),
             ..ChangeRow::default()
         };
         let change = &change;
@@ -109,8 +109,11 @@ async fn a_repository_is_found_by_its_names() {
                 .unwrap();
             assert_eq!(found.repository.name, "loom", "{name}");
             assert_eq!(
-                (found.repository.access_epoch, found.repository.private),
-                (1, false)
+                (
+                    found.repository.access_epoch,
+                    found.repository.visibility.as_str()
+                ),
+                (1, "public")
             );
         }
         drop(conn);

@@ -25,7 +25,7 @@ async fn each_caller_gets_what_is_theirs() {
     for (name, admin) in [("ada", false), ("eve", false), ("chief", true)] {
         world.account(name, admin).await;
     }
-    let everything = "repo,user";
+    let everything = "repo,user,org:write";
     let ada = world.token("ada", everything).await;
     let callers = [
         None,
@@ -34,6 +34,19 @@ async fn each_caller_gets_what_is_theirs() {
         Some(ada.clone()),
         Some(world.token("chief", "admin").await),
     ];
+    for (path, name) in [
+        ("/api/orgs", "weavers"),
+        ("/api/orgs/weavers/teams", "core"),
+        // So that the weavers are never empty.
+        ("/api/orgs", "looms"),
+    ] {
+        let body = match name {
+            "looms" => serde_json::json!({ "name": name, "parent": "weavers" }),
+            name => serde_json::json!({ "name": name }),
+        };
+        let made = world.ask("POST", path, Some(&ada), Some(body)).await;
+        assert_eq!(made.status.as_u16(), 201, "{made:?}");
+    }
     world.repository(&ada, "open", false).await;
     world.repository(&ada, "pages", true).await;
     let commit = world.repository(&ada, "secret", true).await;

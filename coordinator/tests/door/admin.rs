@@ -57,7 +57,7 @@ async fn the_socket_makes_what_is_asked() {
 
     let create = Command::RepoCreate {
         path: "ada/engine".into(),
-        private: true,
+        visibility: "private".into(),
         description: String::new(),
         object_format: "sha256".into(),
     };
@@ -67,6 +67,7 @@ async fn the_socket_makes_what_is_asked() {
     assert_eq!(repository["clone_url"], "http://plue.test/ada/engine.git");
 
     let token = Command::TokenCreate {
+        agent: None,
         user: name(),
         name: "ci".into(),
         scopes: "repo:read".parse().unwrap(),

@@ -68,7 +68,8 @@ async fn answers_have_their_promised_shapes() {
     let one = plain(world.get("/api/ada/engine", None).await.json());
     let repository = json!({
         "id": one["repository"]["id"], "uuid": "…", "owner": "ada", "name": "engine", "fullName": "ada/engine",
-        "description": "", "isPrivate": false, "isPublic": true, "isArchived": false, "objectFormat": "sha1",
+        "description": "", "isPrivate": false, "isPublic": true, "visibility": "public", "isArchived": false,
+        "objectFormat": "sha1",
         "defaultBranch": "main", "sizeBytes": one["repository"]["sizeBytes"],
         "cloneUrl": "http://plue.test/ada/engine.git", "sshUrl": "ssh://git@plue.test:2222/ada/engine.git",
         "createdAt": "…", "updatedAt": "…", "pushedAt": "…",
@@ -160,6 +161,7 @@ async fn answers_have_their_promised_shapes() {
         json!({
             "token": {
                 "id": shown["token"]["id"], "name": "t", "tokenLastEight": "…", "scopes": ["repo:read"],
+                "tier": "read", "agent": null,
                 "repositories": [repository["id"]], "createdAt": "…", "lastUsedAt": null, "expiresAt": null,
             },
             "fullToken": "…",

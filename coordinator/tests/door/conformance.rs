@@ -166,7 +166,7 @@ impl Forge {
             address: None,
             request_id: "sign-out".into(),
         };
-        let ended = plue_forge::sessions::revoke(&self.world.site.forge, &caller).await;
+        let ended = plue_forge::sessions::revoke(&self.world.site.forge, &caller, clock()).await;
         assert!(ended.unwrap().is_some());
     }
 

@@ -164,3 +164,113 @@ async fn what_stops_a_push_after_its_refs_were_told_is_said_in_gits_own_packets(
     let said = String::from_utf8_lossy(&pushed.await.unwrap().stderr).into_owned();
     assert!(said.contains("archived"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_proposes_does_not_merge() {
+    let world = World::new().await;
+    world.account("ada", false).await;
+    let ada = world.token("ada", "repo,user").await;
+    world.repository(&ada, "engine", true).await;
+    let body =
+        json!({ "name": "scribe", "tier": "propose", "agent": "scribe", "repositories": ["ada/engine"] });
+    let made = world
+        .ask("POST", "/api/user/tokens", Some(&ada), Some(body))
+        .await
+        .json();
+    let shown = &made["token"];
+    assert_eq!(
+        (&shown["tier"], &shown["agent"], &shown["scopes"]),
+        (&json!("propose"), &json!("scribe"), &json!(["repo:propose"]))
+    );
+    for (body, field) in [
+        (json!({ "name": "x", "tier": "land" }), "tier"),
+        (
+            json!({ "name": "x", "tier": "read", "scopes": ["repo:write"] }),
+            "tier",
+        ),
+        (json!({ "name": "x" }), "scopes"),
+    ] {
+        let refused = world
+            .ask("POST", "/api/user/tokens", Some(&ada), Some(body))
+            .await;
+        assert_eq!(refused.status.as_u16(), 400, "{refused:?}");
+        assert_eq!(refused.json()["field"], field);
+    }
+    let token = made["fullToken"].as_str().unwrap();
+    let work = world.dir.path().join("work-engine");
+    let push = async |token: &str, refspecs: &[&str]| {
+        let url = format!("http://ada:{token}@{}/ada/engine.git", world.address);
+        let at = ["-C", work.to_str().unwrap(), "push", &url];
+        let ran = world
+            .git_command()
+            .args(at)
+            .args(refspecs)
+            .output()
+            .await
+            .unwrap();
+        (
+            ran.status.success(),
+            String::from_utf8_lossy(&ran.stderr).into_owned(),
+        )
+    };
+    let at = ["-C", work.to_str().unwrap()];
+    world
+        .git(&at, &["commit", "-q", "--allow-empty", "-m", "A proposal"])
+        .await;
+    let refused = async |refspecs: &[&str], why: &str| {
+        let (done, said) = push(token, refspecs).await;
+        assert!(
+            !done && said.contains(why) && said.contains("repo:propose"),
+            "{refspecs:?}: {said}"
+        );
+    };
+    refused(&["main"], "main is the default bookmark").await;
+    refused(&["main:refs/tags/v1"], "is no bookmark").await;
+    let (done, said) = push(token, &["main:proposal"]).await;
+    assert!(done, "{said}");
+    world
+        .git(
+            &at,
+            &["commit", "-q", "--amend", "--allow-empty", "-m", "A better one"],
+        )
+        .await;
+    let (done, said) = push(token, &["+main:proposal"]).await;
+    assert!(done, "{said}");
+    refused(&[":proposal"], "would be removed").await;
+    // One that may not move along takes an atomic push with it, and else the others go through.
+    refused(
+        &["--atomic", "main:second", "main"],
+        "main is the default bookmark",
+    )
+    .await;
+    refused(&["main:third", "main"], "main is the default bookmark").await;
+    let bookmarks = world
+        .git(
+            &at,
+            &[
+                "ls-remote",
+                "--heads",
+                &format!("http://ada:{ada}@{}/ada/engine.git", world.address),
+            ],
+        )
+        .await;
+    let names: Vec<_> = bookmarks
+        .lines()
+        .map(|line| line.rsplit('/').next().unwrap())
+        .collect();
+    assert_eq!(names, ["main", "proposal", "third"]);
+    // It makes no repository, and changes none.
+    let (done, _) = push(token, &["main"]).await;
+    assert!(!done);
+    let changed = world
+        .ask(
+            "PATCH",
+            "/api/ada/engine",
+            Some(token),
+            Some(json!({ "description": "x" })),
+        )
+        .await;
+    assert_eq!(changed.status.as_u16(), 403);
+    let (done, said) = push(&ada, &["main", "main:refs/tags/v1", ":proposal"]).await;
+    assert!(done, "{said}");
+}

@@ -11,6 +11,8 @@ mod cases;
 mod conformance;
 mod git;
 mod internal;
+mod organisations;
 mod pages;
 mod repo;
+mod roles;
 mod world;

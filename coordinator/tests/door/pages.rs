@@ -126,6 +126,8 @@ async fn no_form_is_taken_without_the_token_of_its_own_session() {
             .path
             .replace("{owner}", "ada")
             .replace("{repo}", "open")
+            .replace("{org}", "weavers")
+            .replace("{team}", "core")
             .replace("{username}", "eve")
             .replace("{id:digits}", "1")
             .replace("{id}", "01ARZ3NDEKTSV4RRFFQ69G5FAV");

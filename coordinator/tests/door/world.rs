@@ -177,6 +177,7 @@ impl World {
         let owner: AccountName = owner.parse().unwrap();
         let new = NewToken {
             name: "test".into(),
+            agent: None,
             scopes: scopes.parse::<Scopes>().unwrap(),
             repositories: None,
             expires_at_ms: None,

@@ -5,13 +5,15 @@
 //! there, is hidden, or is not there at all, and of a hidden one nothing leaves the database, so
 //! that the answers cannot be told apart by time.
 
-use super::{Action, Live, Permit, live, require_scope};
-use crate::repositories::{Repository, Role};
+use super::{Action, Live, Permit, live, organisations, require_scope};
+use crate::repositories::Repository;
+use crate::roles::{MemberRole, Role, Visibility};
 use crate::{Error, Forge};
 use plue_contract::{AccountId, AccountName, Caller, RepoId, RepoPath, Scope, Who};
+use plue_git::wire::receive::RefUpdate;
 use plue_store::accounts::{self as account_rows, AccountRow};
 use plue_store::repositories::{self as rows, FoundRow, Viewer};
-use plue_store::{Conn, Tx, collaborators as key_rows};
+use plue_store::{Conn, Tx, collaborators as key_rows, organisations as org_rows};
 
 /// To read a repository.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +29,14 @@ pub struct PushTo;
 
 impl Action for PushTo {
     type On = PushTarget;
+}
+
+/// To change the repository itself, as far as the caller's role goes.
+#[derive(Clone, Copy, Debug)]
+pub struct MaintainRepo;
+
+impl Action for MaintainRepo {
+    type On = Repository;
 }
 
 /// To change the repository itself and who may use it.
@@ -59,8 +69,8 @@ pub enum PushTarget {
     },
 }
 
-/// Permits reading a repository: anybody a public one; of a private one its owner, its
-/// collaborators, its deploy keys and administrators.
+/// Permits reading a repository: anybody a public one, every account an internal one; else those
+/// who have a role in it, its deploy keys and administrators.
 pub async fn read(
     forge: &Forge,
     caller: &Caller,
@@ -126,8 +136,23 @@ pub async fn push(
     })
 }
 
-/// Permits administering a repository: to its owner, collaborators with that role and
-/// administrators.
+/// Permits changing what a repository says of itself: to those who may maintain it.
+pub async fn maintain(
+    forge: &Forge,
+    caller: &Caller,
+    path: &RepoPath,
+    now_ms: i64,
+) -> Result<Permit<MaintainRepo>, Error> {
+    let (found, _) = look(forge, caller, path, now_ms).await?;
+    let standing = found.ok_or(Error::NotFound)?;
+    standing.require(caller, Role::Maintain, Scope::Repo)?;
+    Ok(Permit {
+        caller: caller.clone(),
+        on: standing.repository,
+    })
+}
+
+/// Permits administering a repository: to its owner, those who have that role and administrators.
 pub async fn administer(
     forge: &Forge,
     caller: &Caller,
@@ -143,8 +168,9 @@ pub async fn administer(
     })
 }
 
-/// Permits making repositories under a name: to the account itself, and to administrators for
-/// any. Other names are not found, whether there is such an account or not.
+/// Permits making repositories under a name: to the account itself, to those who maintain the
+/// organisation, and to administrators for any. Other names are not found, whether there is such
+/// an owner or not.
 pub async fn create_under(
     forge: &Forge,
     caller: &Caller,
@@ -153,30 +179,64 @@ pub async fn create_under(
 ) -> Result<Permit<CreateUnder>, Error> {
     let mut conn = forge.store().read().await?;
     let live = live(&mut conn, caller, now_ms).await?;
-    let found = account_rows::by_name(&mut conn, owner).await?;
-    let on = match &caller.who {
-        Who::Anonymous => return Err(Error::Unauthenticated),
-        Who::System => found.ok_or(Error::NotFound)?,
-        Who::DeployKey { .. } => return Err(Error::NotFound),
-        Who::Account { id, repositories, .. } => {
-            let all = live.is_admin() && caller.has_scope(Scope::Admin);
-            let found = found
-                .filter(|owner| owner.id == *id || all)
-                .ok_or(Error::NotFound)?;
-            require_scope(caller, Scope::RepoWrite)?;
-            if repositories.is_some() {
-                return Err(Error::Forbidden(
-                    "this token counts for the repositories that it names; use another one to make more"
-                        .to_owned(),
-                ));
-            }
-            found
-        }
-    };
+    let found = account_rows::owner_by_name(&mut conn, owner).await?;
+    if matches!(caller.who, Who::Anonymous) {
+        return Err(Error::Unauthenticated);
+    }
+    let on = may_create(&mut conn, caller, &live, found).await?;
+    require_scope(caller, Scope::RepoWrite)?;
+    if let Who::Account {
+        repositories: Some(_),
+        ..
+    } = &caller.who
+    {
+        return Err(Error::Forbidden(
+            "this token counts for the repositories that it names; use another one to make more".to_owned(),
+        ));
+    }
     Ok(Permit {
         caller: caller.clone(),
         on,
     })
+}
+
+/// The owner, where the caller may make repositories under its name.
+async fn may_create(
+    conn: &mut Conn,
+    caller: &Caller,
+    live: &Live,
+    owner: Option<AccountRow>,
+) -> Result<AccountRow, Error> {
+    let owner = owner.ok_or(Error::NotFound)?;
+    let rank = match owner.is_organisation {
+        true => org_rows::by_id(conn, owner.id, caller.account()).await?,
+        false => None,
+    };
+    // Whoever owns an organisation owns every name; administrators do too.
+    let standing = organisations::standing(caller, live, rank.and_then(|found| found.rank));
+    let own = caller.account() == Some(owner.id) || standing >= Some(MemberRole::Maintain);
+    Some(owner).filter(|_| own).ok_or(Error::NotFound)
+}
+
+/// Whether the caller's credential may move this ref of the repository; if not, why. To propose is
+/// less than to merge: it reaches bookmarks that are not the default one, and removes none.
+pub(crate) fn may_move(caller: &Caller, repository: &Repository, update: &RefUpdate) -> Result<(), String> {
+    if caller.has_scope(Scope::RepoWrite) {
+        return Ok(());
+    }
+    let name = &update.name;
+    let said = if !name.is_branch() {
+        format!("{name} is no bookmark")
+    } else if name.short() == repository.default_bookmark {
+        format!("{} is the default bookmark", name.short())
+    } else if update.is_delete() {
+        format!("{} would be removed", name.short())
+    } else {
+        return Ok(());
+    };
+    Err(format!(
+        "{said}; this token may propose (`repo:propose`), and not merge (`repo:write`)"
+    ))
 }
 
 /// Asks once more, within the push's transaction and with the repository's row locked, whether
@@ -203,22 +263,56 @@ impl Permit<AdministerRepo> {
     /// Asks again, within the transaction that makes use of it, with the repository's row locked;
     /// the repository as it is now.
     pub(crate) async fn check_again(&self, tx: &mut Tx<'_>, now_ms: i64) -> Result<Repository, Error> {
-        rows::lock(tx, self.on.id).await?;
-        let standing = stand_at(tx, &self.caller, self.on.id, now_ms).await?;
-        standing.require(&self.caller, Role::Admin, Scope::Repo)?;
-        Ok(standing.repository)
+        locked(tx, &self.caller, self.on.id, Role::Admin, now_ms).await
     }
 }
 
+impl From<Permit<AdministerRepo>> for Permit<MaintainRepo> {
+    /// Who administers a repository maintains it.
+    fn from(permit: Permit<AdministerRepo>) -> Self {
+        Self {
+            caller: permit.caller,
+            on: permit.on,
+        }
+    }
+}
+
+impl Permit<MaintainRepo> {
+    /// Asks again, within the transaction that makes use of it, with the repository's row locked,
+    /// for the role that this use of it needs; the repository as it is now.
+    pub(crate) async fn check_again(
+        &self,
+        tx: &mut Tx<'_>,
+        role: Role,
+        now_ms: i64,
+    ) -> Result<Repository, Error> {
+        locked(tx, &self.caller, self.on.id, role.max(Role::Maintain), now_ms).await
+    }
+}
+
+async fn locked(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    id: RepoId,
+    role: Role,
+    now_ms: i64,
+) -> Result<Repository, Error> {
+    rows::lock(tx, id).await?;
+    let standing = stand_at(tx, caller, id, now_ms).await?;
+    standing.require(caller, role, Scope::Repo)?;
+    Ok(standing.repository)
+}
+
 impl Permit<CreateUnder> {
-    /// Asks again, within the transaction that makes use of it: the caller is alive, and so is the
-    /// account under which something is made.
+    /// Asks again, within the transaction that makes use of it: the caller is alive and still may,
+    /// and the owner under whose name something is made is there.
     pub(crate) async fn check_again(&self, tx: &mut Tx<'_>, now_ms: i64) -> Result<(), Error> {
-        live(tx, &self.caller, now_ms).await?;
+        let live = live(tx, &self.caller, now_ms).await?;
         let owner = account_rows::lock(tx, self.on.id).await?;
-        match owner {
-            Some(owner) if !owner.is_disabled => Ok(()),
-            _ => Err(Error::NotFound),
+        let owner = may_create(tx, &self.caller, &live, owner).await?;
+        match owner.is_disabled {
+            false => Ok(()),
+            true => Err(Error::NotFound),
         }
     }
 }
@@ -239,6 +333,12 @@ impl Standing {
                 Role::Admin => {
                     "You may read this repository, and not administer it; its owner can change that."
                 }
+                Role::Maintain => {
+                    "You may read this repository, and not maintain it; its owner can change that."
+                }
+                Role::Triage => {
+                    "You may read this repository, and not sort what is reported; its owner can change that."
+                }
                 _ => "You may read this repository, and not push to it; ask its owner for write access.",
             };
             return Err(Error::Forbidden(needed.to_owned()));
@@ -247,7 +347,7 @@ impl Standing {
     }
 
     fn into_push(self, caller: &Caller) -> Result<Repository, Error> {
-        self.require(caller, Role::Write, Scope::RepoWrite)?;
+        self.require(caller, Role::Write, Scope::RepoPropose)?;
         if self.repository.archived {
             return Err(Error::Archived);
         }
@@ -311,7 +411,7 @@ impl Behind {
 
 /// What the caller is to a repository; none where it may not even see it.
 fn stand(caller: &Caller, behind: &Behind, found: FoundRow) -> Result<Option<Standing>, Error> {
-    let private = found.repository.private;
+    let visibility: Visibility = found.repository.visibility.parse()?;
     let role = match &caller.who {
         Who::System => Some(Role::Admin),
         Who::Anonymous => None,
@@ -330,13 +430,17 @@ fn stand(caller: &Caller, behind: &Behind, found: FoundRow) -> Result<Option<Sta
             {
                 Some(Role::Admin)
             } else {
-                found.role.as_deref().map(str::parse).transpose()?
+                let internal = (visibility == Visibility::Internal).then_some(Role::Read);
+                found.rank.and_then(Role::of_rank).max(internal)
             }
         }
     };
-    // A credential without the scope to read is nobody's, as far as private repositories go.
+    // A credential without the scope to read is nobody's, as far as hidden repositories go.
     let role = role.filter(|_| caller.has_scope(Scope::RepoRead));
-    let role = if private { role } else { role.or(Some(Role::Read)) };
+    let role = match visibility {
+        Visibility::Public => role.or(Some(Role::Read)),
+        Visibility::Internal | Visibility::Private => role,
+    };
     Ok(match role {
         Some(role) => Some(Standing {
             repository: found.repository.try_into()?,

@@ -12,7 +12,7 @@ pub(crate) fn check_label(field: &'static str, text: &str) -> Result<String, Err
 }
 
 /// A text without control characters, save the ends of lines.
-pub(super) fn check_text(field: &'static str, text: &str, limit: usize) -> Result<String, Error> {
+pub(crate) fn check_text(field: &'static str, text: &str, limit: usize) -> Result<String, Error> {
     let text = text.trim();
     if text.chars().count() > limit || text.contains(|c: char| c.is_control() && c != '\n' && c != '\r') {
         return Err(Error::invalid(
@@ -24,7 +24,7 @@ pub(super) fn check_text(field: &'static str, text: &str, limit: usize) -> Resul
 }
 
 /// An address for mail, in so far as its form can be told; none for an empty text.
-pub(super) fn check_email(text: &str) -> Result<Option<String>, Error> {
+pub(crate) fn check_email(text: &str) -> Result<Option<String>, Error> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
@@ -42,8 +42,8 @@ pub(super) fn check_email(text: &str) -> Result<Option<String>, Error> {
     Ok(Some(text.to_owned()))
 }
 
-/// A URL that a browser may be sent to for a picture; none for an empty text.
-pub(super) fn check_url(text: &str) -> Result<Option<String>, Error> {
+/// A URL that a browser may be sent to; none for an empty text.
+pub(crate) fn check_url(field: &'static str, text: &str) -> Result<Option<String>, Error> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
@@ -57,8 +57,8 @@ pub(super) fn check_url(text: &str) -> Result<Option<String>, Error> {
             .all(|b| b.is_ascii_graphic() && !b"\"'<>\\`".contains(&b));
     if !is_url {
         return Err(Error::invalid(
-            "avatarUrl",
-            "a picture's URL begins with https:// and has at most 2048 characters",
+            field,
+            "a URL begins with https:// and has at most 2048 characters",
         ));
     }
     Ok(Some(text.to_owned()))

@@ -2,11 +2,13 @@
 
 use crate::access::Permit;
 use crate::access::accounts::Administer;
+use crate::audit::{Action, Note, note};
 use crate::{Error, Forge};
 use plue_contract::credentials::secret_hash;
-use plue_contract::{AccountId, AccountName};
+use plue_contract::{AccountId, AccountName, Caller};
 use plue_store::Tx;
 use plue_store::accounts::{self as rows, AccountRow, NewAccountRow};
+use serde_json::json;
 use std::fmt::Write as _;
 
 /// The account that a first start makes.
@@ -51,6 +53,7 @@ pub async fn first_start(forge: &Forge, now_ms: i64) -> Result<Option<SigninLink
                     let new = NewAccountRow {
                         uuid,
                         name,
+                        is_organisation: false,
                         display_name: "",
                         email: None,
                         password_hash: None,
@@ -60,6 +63,8 @@ pub async fn first_start(forge: &Forge, now_ms: i64) -> Result<Option<SigninLink
                     rows::insert(tx, &new).await?
                 };
                 replace_link(tx, id, token, now_ms).await?;
+                let told = Note::of_account(Action::AccountLink, id, name, json!({}));
+                note(tx, &Caller::system("first-start"), told, now_ms).await?;
                 Ok::<_, Error>(true)
             })
         })
@@ -88,6 +93,8 @@ pub async fn issue_link(
                     )));
                 }
                 replace_link(tx, row.id, token, now_ms).await?;
+                let told = Note::of_account(Action::AccountLink, row.id, &row.name, json!({}));
+                note(tx, permit.caller(), told, now_ms).await?;
                 Ok(row.name)
             })
         })

@@ -5,18 +5,19 @@ mod fields;
 mod links;
 mod passwords;
 
-pub(crate) use fields::check_label;
+pub(crate) use fields::{check_email, check_label, check_text, check_url};
 pub use links::{SigninLink, first_start, issue_link};
 pub(crate) use passwords::with_password;
 pub use passwords::{authenticate_password, reset_password, set_password};
 
 use crate::access::Permit;
 use crate::access::accounts::{Administer, WriteSelf};
+use crate::audit::{Action, Note, note};
 use crate::{Error, Forge};
-use fields::{check_email, check_text, check_url};
 use plue_contract::{AccountId, AccountName, RepoId, Scopes, SessionId, Via, Who};
 use plue_store::accounts::{self as rows, AccountRow, NewAccountRow};
 use plue_store::{StoreError, Tx};
+use serde_json::json;
 use std::collections::HashMap;
 
 /// How many accounts a search finds at most.
@@ -145,6 +146,7 @@ pub async fn create(
                 let row = NewAccountRow {
                     uuid,
                     name,
+                    is_organisation: false,
                     display_name,
                     email: email.as_deref(),
                     password_hash: password_hash.as_deref(),
@@ -152,6 +154,9 @@ pub async fn create(
                     now_ms,
                 };
                 let id = rows::insert(tx, &row).await.map_err(taken)?;
+                let detail = json!({ "admin": new.admin });
+                let told = Note::of_account(Action::AccountCreate, id, name, detail);
+                note(tx, permit.caller(), told, now_ms).await?;
                 own(tx, id).await
             })
         })
@@ -159,7 +164,7 @@ pub async fn create(
 }
 
 /// What a unique index says, in words for a person.
-fn taken(error: StoreError) -> Error {
+pub(crate) fn taken(error: StoreError) -> Error {
     if error.is_unique("accounts__name_key") {
         Error::conflict("username", "this name is taken; please choose another")
     } else if error.is_unique("accounts__email_key") {
@@ -256,7 +261,11 @@ pub async fn update_profile(
     let display_name = &text("displayName", &change.display_name, 255)?;
     let bio = &text("bio", &change.bio, 2000)?;
     let email = &change.email.as_deref().map(check_email).transpose()?;
-    let avatar_url = &change.avatar_url.as_deref().map(check_url).transpose()?;
+    let avatar_url = &change
+        .avatar_url
+        .as_deref()
+        .map(|url| check_url("avatarUrl", url))
+        .transpose()?;
     let permit = &permit;
     forge
         .store()
@@ -307,6 +316,12 @@ pub async fn set_disabled(
                     rows::delete_open_links(tx, row.id).await?;
                     ended = plue_store::sessions::delete_all(tx, row.id, None).await?;
                 }
+                let action = match disabled {
+                    true => Action::AccountDisable,
+                    false => Action::AccountEnable,
+                };
+                let told = Note::of_account(action, row.id, &row.name, json!({}));
+                note(tx, permit.caller(), told, now_ms).await?;
                 Ok((own(tx, row.id).await?, ended))
             })
         })
@@ -331,6 +346,9 @@ pub async fn set_admin(
                 let row = rows::by_name(tx, name).await?.ok_or(Error::NotFound)?;
                 rows::set_flags(tx, row.id, admin, row.is_disabled, now_ms).await?;
                 require_an_admin(tx).await?;
+                let detail = json!({ "admin": [row.is_admin, admin] });
+                let told = Note::of_account(Action::AccountAdmin, row.id, &row.name, detail);
+                note(tx, permit.caller(), told, now_ms).await?;
                 own(tx, row.id).await
             })
         })

@@ -4,9 +4,11 @@
 use super::who;
 use crate::access::Permit;
 use crate::access::accounts::{Administer, WriteSelf};
+use crate::audit::{Action, Note, note};
 use crate::{Error, Forge};
 use plue_contract::{AccountName, Scopes, SessionId, Via, Who};
 use plue_store::accounts::{self as rows, AccountRow};
+use serde_json::json;
 
 /// Changes the caller's password; the present one is asked for where there is one. Needs a
 /// session: a password opens everything, and a token may have been made to open less. Ends the
@@ -56,6 +58,8 @@ pub async fn set_password(
                     ));
                 }
                 rows::set_password(tx, id, hash, now_ms).await?;
+                let told = Note::of_account(Action::PasswordChange, id, &row.name, json!({}));
+                note(tx, permit.caller(), told, now_ms).await?;
                 Ok(plue_store::sessions::delete_all(tx, id, Some(session)).await?)
             })
         })
@@ -79,6 +83,8 @@ pub async fn reset_password(
                 permit.check_again(tx, now_ms).await?;
                 let row = rows::by_name(tx, name).await?.ok_or(Error::NotFound)?;
                 rows::set_password(tx, row.id, hash, now_ms).await?;
+                let told = Note::of_account(Action::PasswordReset, row.id, &row.name, json!({}));
+                note(tx, permit.caller(), told, now_ms).await?;
                 Ok(plue_store::sessions::delete_all(tx, row.id, None).await?)
             })
         })

@@ -153,6 +153,11 @@ impl Landing<'_> {
         let repository = self.repository(tx, now_ms).await?;
         hit("push-7-locked")?;
         let mut refused = self.refused.clone();
+        for (update, why) in self.proposal.updates.iter().zip(&mut refused) {
+            if why.is_none() {
+                *why = access::repositories::may_move(self.caller, &repository, update).err();
+            }
+        }
         let plan = self.judge(tx, &mut refused).await?;
         let outcomes = self.outcomes(refused);
         if plan.puts.is_empty() && plan.deletes.is_empty() {
@@ -216,7 +221,7 @@ impl Landing<'_> {
             }
             Soil::New(making) => {
                 live(tx, self.caller, now_ms).await?;
-                Ok(repositories::make(tx, self.id, making, now_ms).await?)
+                Ok(repositories::make(tx, self.id, self.caller, making, now_ms).await?)
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::access::repositories::PushTarget;
 use crate::cache::Pinned;
 use crate::clock::Clock;
 use crate::failpoints::hit;
-use crate::repositories::{DEFAULT_BOOKMARK, Making};
+use crate::repositories::{DEFAULT_BOOKMARK, Making, Visibility};
 use crate::{Error, Forge};
 use plue_contract::{Caller, Problem, causes};
 use plue_git::cache::PackedRef;
@@ -218,7 +218,7 @@ impl Receive<'_> {
                     owner_id: *owner_id,
                     path: path.clone(),
                     description: String::new(),
-                    private: true,
+                    visibility: Visibility::Private,
                     object_format: ObjectFormat::Sha1,
                     default_bookmark: DEFAULT_BOOKMARK.to_owned(),
                     uuid: self.forge.uuid(),

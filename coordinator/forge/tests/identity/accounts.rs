@@ -1,6 +1,7 @@
 use super::*;
 use plue_contract::Problem;
 use plue_forge::accounts::{self, ProfileChange};
+use plue_forge::repositories::Visibility;
 use plue_forge::{sessions, tokens};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -345,6 +346,7 @@ async fn a_disabled_account_opens_nothing() {
         let of_ada = house.signed_in(&ada).await;
         let new = tokens::NewToken {
             name: "t".into(),
+            agent: None,
             scopes: "repo,user".parse().expect("scopes"),
             repositories: None,
             expires_at_ms: None,
@@ -460,7 +462,11 @@ async fn public_repositories_are_counted_for_a_page_of_accounts() {
             let new = plue_forge::repositories::NewRepository {
                 name: repository.parse().expect("a name"),
                 description: String::new(),
-                private,
+                visibility: if private {
+                    Visibility::Private
+                } else {
+                    Visibility::Public
+                },
                 object_format: plue_git::ObjectFormat::Sha1,
                 default_bookmark: None,
             };

@@ -10,7 +10,7 @@ use plue_forge::tokens::{self, NewToken};
 use plue_store::{AnyRow, FromRow, Row, StoreError, query_built};
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti k";
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 14] = [
     "accounts",
     "signin_links",
     "sessions",
@@ -18,6 +18,13 @@ const TABLES: [&str; 7] = [
     "token_repositories",
     "ssh_key_fingerprints",
     "ssh_keys",
+    "organisations",
+    "organisation_members",
+    "teams",
+    "team_members",
+    "team_repositories",
+    "repositories",
+    "audit",
 ];
 
 /// A row of any table.
@@ -55,7 +62,7 @@ async fn everything(house: &House) -> Vec<Vec<Cells>> {
 
 /// Runs a verb with its first statement made to fail, then its second, and so on, until it runs
 /// through. `prepare` makes what the verb consumes; no fault is set meanwhile.
-async fn fail_each_statement<P>(
+pub(super) async fn fail_each_statement<P>(
     house: &House,
     verb: &str,
     prepare: impl AsyncFn() -> P,
@@ -132,6 +139,7 @@ async fn no_verb_is_ever_half_done() {
         let write = async || house.write_self(me).await;
         let token = || NewToken {
             name: "t".into(),
+            agent: None,
             scopes: "repo".parse().expect("a scope"),
             repositories: Some(vec![RepoId(1), RepoId(2)]),
             expires_at_ms: None,
@@ -198,7 +206,7 @@ async fn no_verb_is_ever_half_done() {
         let end = async |(permit, id)| sessions::revoke_one(forge, permit, &id, NOW).await;
         fail_each_statement(&house, "revoke_one", another, end).await;
         let out = async || caller(&ada, Via::Session(opened().await.session.id), Scopes::ALL);
-        let revoke = async |caller: Caller| sessions::revoke(forge, &caller).await.map(drop);
+        let revoke = async |caller: Caller| sessions::revoke(forge, &caller, NOW).await.map(drop);
         fail_each_statement(&house, "revoke", out, revoke).await;
         let end = async |permit| sessions::revoke_all(forge, permit, NOW).await.map(drop);
         fail_each_statement(&house, "revoke_all", write, end).await;
@@ -227,6 +235,7 @@ async fn a_note_that_cannot_be_written_keeps_nobody_out() {
         let ada = house.account("ada").await;
         let new = NewToken {
             name: "t".into(),
+            agent: None,
             scopes: "repo".parse().expect("a scope"),
             repositories: None,
             expires_at_ms: None,

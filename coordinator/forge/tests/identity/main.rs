@@ -2,7 +2,9 @@
 
 mod accounts;
 mod faults;
+mod organisations;
 mod passwords;
+mod roles;
 mod sessions;
 mod ssh_keys;
 mod tokens;

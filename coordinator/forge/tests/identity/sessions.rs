@@ -11,6 +11,7 @@ async fn open(house: &House, account: &Account) -> Opened {
     let client = Client {
         address: Some([192, 0, 2, 7].into()),
         user_agent: Some(format!("Browser\n1.0 {}", "x".repeat(500))),
+        request_id: "r1".to_owned(),
     };
     let opened = sessions::open(&house.forge, SignIn::Link { token: link.token }, client, NOW).await;
     opened.expect("an answer").expect("a link that holds")
@@ -181,11 +182,16 @@ async fn sessions_end_one_by_one_and_all_at_once() {
         assert!(lives(&house, &of_bob.cookie, NOW).await && !lives(&house, &first.cookie, NOW).await);
 
         let out = caller(&ada, Via::Jwt(second.session.id.clone()), Scopes::ALL);
-        let ended = sessions::revoke(&house.forge, &out).await.expect("signed out");
+        let ended = sessions::revoke(&house.forge, &out, NOW)
+            .await
+            .expect("signed out");
         assert_eq!(ended.as_ref(), Some(&second.session.id));
-        assert_eq!(sessions::revoke(&house.forge, &out).await.expect("again"), None);
         assert_eq!(
-            sessions::revoke(&house.forge, &Caller::anonymous(None, "t"))
+            sessions::revoke(&house.forge, &out, NOW).await.expect("again"),
+            None
+        );
+        assert_eq!(
+            sessions::revoke(&house.forge, &Caller::anonymous(None, "t"), NOW)
                 .await
                 .expect("nobody"),
             None

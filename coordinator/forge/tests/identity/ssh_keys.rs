@@ -3,6 +3,7 @@ use plue_contract::SshKeyId;
 use plue_forge::accounts::{by_ssh_fingerprint, set_disabled};
 use plue_forge::collaborators;
 use plue_forge::repositories::NewRepository;
+use plue_forge::repositories::Visibility;
 use plue_forge::ssh_keys::{self, NewSshKey, PublicKey};
 use std::path::Path;
 use std::process::Command;
@@ -184,7 +185,7 @@ async fn a_repositorys_key_and_an_accounts_key_are_not_the_same() {
         let new = NewRepository {
             name: "engine".parse().expect("a name"),
             description: String::new(),
-            private: true,
+            visibility: Visibility::Private,
             object_format: plue_git::ObjectFormat::Sha1,
             default_bookmark: None,
         };

@@ -5,6 +5,7 @@ use plue_forge::tokens::{self, NewToken};
 fn new(scopes: &str) -> NewToken {
     NewToken {
         name: "laptop".into(),
+        agent: None,
         scopes: scopes.parse().expect("scopes"),
         repositories: None,
         expires_at_ms: None,

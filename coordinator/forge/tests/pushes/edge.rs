@@ -6,7 +6,7 @@ use plue_contract::edge::{DRIFT_MS, Event, LEASE_MS};
 use plue_contract::{Caller, RepoPath};
 use plue_forge::access::repositories as access;
 use plue_forge::edge;
-use plue_forge::repositories::{self, Repository, RepositoryChange};
+use plue_forge::repositories::{self, Repository, RepositoryChange, Visibility};
 use std::cell::Cell;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -59,7 +59,7 @@ async fn change(house: &House, caller: &Caller, path: &str, change: RepositoryCh
     let permit = access::administer(&house.forge, caller, &path, NOW_MS)
         .await
         .unwrap();
-    repositories::update(&house.forge, permit, change, NOW_MS)
+    repositories::update(&house.forge, permit.into(), change, NOW_MS)
         .await
         .unwrap()
 }
@@ -116,7 +116,7 @@ async fn a_change_waits_for_whoever_holds_what_was_before() {
             during(make, &mut told, changed(&["ada/engine"], true), async || {}).await;
 
             let hide = RepositoryChange {
-                private: Some(true),
+                visibility: Some(Visibility::Private),
                 ..RepositoryChange::default()
             };
             let hiding = change(&house, &ada, "ada/motor", hide);

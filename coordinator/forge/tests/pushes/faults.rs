@@ -6,7 +6,7 @@ use plue_contract::{AccountName, Caller, RepoPath};
 use plue_forge::access::accounts::administer;
 use plue_forge::access::repositories as access;
 use plue_forge::collaborators;
-use plue_forge::repositories::{self, RepositoryChange, Role};
+use plue_forge::repositories::{self, RepositoryChange, Role, Visibility};
 use plue_forge::{Error, import, watcher};
 use plue_store::query_built;
 
@@ -92,7 +92,7 @@ async fn every_verb_happens_or_does_not() {
                 let new = repositories::NewRepository {
                     name: "empty".parse().unwrap(),
                     description: String::new(),
-                    private: true,
+                    visibility: Visibility::Private,
                     object_format: plue_git::ObjectFormat::Sha1,
                     default_bookmark: None,
                 };
@@ -124,10 +124,10 @@ async fn every_verb_happens_or_does_not() {
             each_statement(&house, "update", async || {
                 let change = RepositoryChange {
                     name: Some("loom".parse().unwrap()),
-                    private: Some(false),
+                    visibility: Some(Visibility::Public),
                     ..RepositoryChange::default()
                 };
-                repositories::update(forge, permit(&path).await?, change, NOW_MS)
+                repositories::update(forge, permit(&path).await?.into(), change, NOW_MS)
                     .await
                     .map(drop)
             })

@@ -6,7 +6,7 @@ use plue_contract::{AccountId, AccountName, Caller, RepoPath, Scopes, Via, Who};
 use plue_forge::access::accounts::administer;
 use plue_forge::access::repositories::{self as access};
 use plue_forge::accounts::{self, NewAccount};
-use plue_forge::repositories::{self, NewRepository, Repository};
+use plue_forge::repositories::{self, NewRepository, Repository, Visibility};
 use plue_forge::transport::{self, GitRequest};
 use plue_forge::{Forge, GitSettings, LocalGit, Parts, PasswordSettings};
 use plue_git::{Git, ObjectFormat};
@@ -184,7 +184,11 @@ impl House {
         let new = NewRepository {
             name: name.parse().unwrap(),
             description: String::new(),
-            private,
+            visibility: if private {
+                Visibility::Private
+            } else {
+                Visibility::Public
+            },
             object_format,
             default_bookmark: None,
         };

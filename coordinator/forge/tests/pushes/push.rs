@@ -140,7 +140,10 @@ async fn the_first_push_makes_the_repository_under_the_pushers_name_only() {
                 said.err
             );
             let made = house.seen(&ada, "ada/engine").await.unwrap();
-            assert!(made.private && made.object_format == ObjectFormat::Sha1);
+            assert!(
+                made.visibility == plue_forge::repositories::Visibility::Private
+                    && made.object_format == ObjectFormat::Sha1
+            );
             assert_eq!(
                 (made.name.as_str(), made.default_bookmark.as_str()),
                 ("Engine", "master")

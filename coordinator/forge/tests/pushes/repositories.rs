@@ -135,11 +135,11 @@ async fn who_may_do_what() {
                 archived: Some(archived),
                 ..RepositoryChange::default()
             };
-            repositories::update(&house.forge, administer().await, archive(true), NOW_MS)
+            repositories::update(&house.forge, administer().await.into(), archive(true), NOW_MS)
                 .await
                 .unwrap();
             assert_eq!(may(&house, &ada, "ada/open").await, ["yes", "archived", "yes"]);
-            repositories::update(&house.forge, administer().await, archive(false), NOW_MS)
+            repositories::update(&house.forge, administer().await.into(), archive(false), NOW_MS)
                 .await
                 .unwrap();
             assert_eq!(may(&house, &ada, "ada/open").await, ["yes"; 3]);
@@ -219,7 +219,7 @@ async fn rename_transfer_delete_restore_purge() {
                 name: Some("loom".parse().unwrap()),
                 ..RepositoryChange::default()
             };
-            repositories::update(forge, permit(&ada, "ada/engine").await, rename, NOW_MS)
+            repositories::update(forge, permit(&ada, "ada/engine").await.into(), rename, NOW_MS)
                 .await
                 .unwrap();
             house.git(

@@ -47,8 +47,8 @@ pub struct Head {
     pub name: String,
     /// What it says of itself; may be empty.
     pub description: String,
-    /// Whether only those who were let in see it.
-    pub private: bool,
+    /// Who sees it: `public`, `internal` or `private`.
+    pub visibility: &'static str,
     /// Whether it may only be read.
     pub archived: bool,
     /// The bookmark that is shown where none is named.
@@ -339,7 +339,7 @@ pub fn last(head: &Head, change: &Change) -> Markup {
 pub fn about(head: &Head) -> Markup {
     html! {
         @if !head.description.is_empty() { p.description { (head.description) } }
-        (badges(head.private, head.archived))
+        (badges(head.visibility, head.archived))
     }
 }
 

@@ -8,10 +8,13 @@ pub mod tokens;
 use crate::assets::Script;
 use crate::frame::{Frame, Page, layout};
 use crate::icons::{Icon, icon};
+use crate::log::{self, Log};
 use maud::{Markup, html};
 
 mod words {
     pub const TITLE: &str = "Settings";
+    pub const LOG_ABOUT: &str =
+        "What was done to your account and what is yours. Nobody can change or remove an entry.";
 }
 
 /// The settings, in their order.
@@ -22,15 +25,17 @@ enum Section {
     Keys,
     Tokens,
     Sessions,
+    Log,
 }
 
 impl Section {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Profile,
         Self::Password,
         Self::Keys,
         Self::Tokens,
         Self::Sessions,
+        Self::Log,
     ];
 
     const fn label(self) -> &'static str {
@@ -40,6 +45,7 @@ impl Section {
             Self::Keys => "SSH keys",
             Self::Tokens => "Access tokens",
             Self::Sessions => "Sessions",
+            Self::Log => "Log",
         }
     }
 
@@ -50,6 +56,7 @@ impl Section {
             Self::Keys => "/-/settings/keys",
             Self::Tokens => "/-/settings/tokens",
             Self::Sessions => "/-/settings/sessions",
+            Self::Log => "/-/settings/log",
         }
     }
 
@@ -60,8 +67,19 @@ impl Section {
             Self::Keys => Icon::Key,
             Self::Tokens => Icon::Token,
             Self::Sessions => Icon::Device,
+            Self::Log => Icon::History,
         }
     }
+}
+
+/// Writes the page of what was done.
+pub fn log(frame: &Frame, entries: &Log) -> String {
+    let body = html! {
+        h1 { (Section::Log.label()) }
+        p.muted { (words::LOG_ABOUT) }
+        (log::list(entries))
+    };
+    page(frame, Section::Log, &body)
 }
 
 /// A page of the settings, beside the list of them all.

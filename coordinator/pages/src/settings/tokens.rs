@@ -46,16 +46,24 @@ mod words {
         label: "admin",
         hint: "Everything, the site's administration among it.",
     };
-    pub const CHOICES: [Choice<'static>; 6] = [
+    pub const AGENT: &str = "For an agent";
+    pub const AGENT_HINT: &str = "Its name, which stands beside what it does. Empty: for yourself.";
+    pub const OF_AGENT: &str = "agent ";
+    pub const CHOICES: [Choice<'static>; 9] = [
         Choice {
             value: "repo:read",
             label: "repo:read",
             hint: "Read repositories: clone, fetch, browse.",
         },
         Choice {
+            value: "repo:propose",
+            label: "repo:propose",
+            hint: "Propose: push to bookmarks that are not the default one.",
+        },
+        Choice {
             value: "repo:write",
             label: "repo:write",
-            hint: "Push, and make repositories.",
+            hint: "Merge: push to every bookmark, and make repositories.",
         },
         Choice {
             value: "repo",
@@ -77,6 +85,16 @@ mod words {
             label: "user",
             hint: "Everything about your account.",
         },
+        Choice {
+            value: "org:read",
+            label: "org:read",
+            hint: "See who belongs to your organisations.",
+        },
+        Choice {
+            value: "org:write",
+            label: "org:write",
+            hint: "Make and change organisations, their members and teams.",
+        },
     ];
 }
 
@@ -89,6 +107,8 @@ pub struct Token {
     pub name: String,
     /// The last eight digits of its secret.
     pub last_eight: String,
+    /// The agent that it was made for.
+    pub agent: Option<String>,
     /// What it may do.
     pub scopes: Vec<&'static str>,
     /// The only repositories for which it counts, those without a name being out of the owner's
@@ -110,6 +130,8 @@ pub struct Tokens {
     pub made: Option<String>,
     /// The name that was typed.
     pub name: String,
+    /// The agent that was typed.
+    pub agent: String,
     /// The scopes that were chosen.
     pub scopes: Vec<String>,
     /// The repositories that were typed.
@@ -129,6 +151,7 @@ impl Tokens {
             tokens,
             made: None,
             name: String::new(),
+            agent: String::new(),
             scopes: vec!["repo:read".to_owned(), "repo:write".to_owned()],
             repositories: String::new(),
             expires: "90".to_owned(),
@@ -141,7 +164,7 @@ impl Tokens {
 /// Writes the page.
 pub fn page(frame: &Frame, viewer: &Viewer, tokens: &Tokens) -> String {
     const ACTION: &str = "/-/settings/tokens";
-    const FIELDS: [&str; 4] = ["name", "scopes", "repositories", "expires"];
+    const FIELDS: [&str; 5] = ["name", "agent", "scopes", "repositories", "expires"];
     let wrong = |field| Wrong::at(&tokens.wrong, field);
     let mut scopes: Vec<Choice<'_>> = words::CHOICES.to_vec();
     scopes.extend(tokens.admin.then_some(words::ADMIN));
@@ -171,6 +194,8 @@ pub fn page(frame: &Frame, viewer: &Viewer, tokens: &Tokens) -> String {
             (token(viewer))
             (Field::new("name", words::NAME).value(&tokens.name).hint(words::NAME_HINT).wrong(wrong("name"))
                 .required().max(255))
+            (Field::new("agent", words::AGENT).value(&tokens.agent).hint(words::AGENT_HINT).wrong(wrong("agent"))
+                .max(255))
             (checks("scopes", words::SCOPES, &tokens.scopes, &scopes, wrong("scopes")))
             (Field::new("repositories", words::REPOSITORIES).value(&tokens.repositories).code_area(3)
                 .hint(words::REPOSITORIES_HINT).wrong(wrong("repositories")))
@@ -193,6 +218,7 @@ fn row(viewer: &Viewer, action: &str, token: &Token) -> maud::Markup {
                 }
             }
             p.about {
+                @if let Some(agent) = &token.agent { (words::OF_AGENT) (agent) " · " }
                 (token.scopes.join(", ")) " · "
                 @match &token.repositories {
                     None => (words::ALL_REPOSITORIES),

@@ -6,12 +6,15 @@ pub mod assets;
 pub mod create;
 pub mod explore;
 pub mod home;
+pub mod log;
+pub mod organisation;
 pub mod person;
 pub mod repo;
 pub mod repository_settings;
 pub mod sent;
 pub mod settings;
 pub mod sign_in;
+pub mod teams;
 
 use super::cached;
 use super::extract::Asked;
@@ -206,7 +209,7 @@ pub fn entry(repository: &Repository) -> Entry {
         owner: repository.owner.to_string(),
         name: repository.name.to_string(),
         description: repository.description.clone(),
-        private: repository.private,
+        visibility: repository.visibility.as_str(),
         archived: repository.archived,
         pushed_at_ms: repository.pushed_at_ms,
         created_at_ms: repository.created_at_ms,

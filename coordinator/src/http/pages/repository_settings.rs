@@ -43,7 +43,7 @@ fn general_of(repository: &Repository) -> General {
     General {
         description: repository.description.clone(),
         default_bookmark: repository.default_bookmark.clone(),
-        private: repository.private,
+        visibility: repository.visibility.as_str().to_owned(),
         archived: repository.archived,
         size_bytes: repository.size_bytes,
         new_name: repository.name.to_string(),
@@ -103,7 +103,7 @@ async fn change(
     change: RepositoryChange,
     word: &str,
 ) -> Result<String, Failure> {
-    let repository = repositories::update(&site.forge, permit, change, site.now_ms()).await?;
+    let repository = repositories::update(&site.forge, permit.into(), change, site.now_ms()).await?;
     Ok(format!("/{}/settings?done={word}", repository.path()))
 }
 
@@ -116,11 +116,11 @@ pub async fn save(
 ) -> Result<Response, Failure> {
     let permit = permit(&site, &visit, &path).await?;
     let before = permit.on().clone();
-    let private = sent.text("visibility") == "private";
+    let visibility = sent.text("visibility");
     let bookmark = sent.text("default_bookmark").trim();
     let new = RepositoryChange {
         description: Some(sent.lines("description")),
-        private: Some(private),
+        visibility: Some(visibility.parse()?),
         // One that is not there may stay as it is.
         default_bookmark: (bookmark != before.default_bookmark).then(|| bookmark.to_owned()),
         ..RepositoryChange::default()
@@ -129,7 +129,7 @@ pub async fn save(
     answer(&visit, Form::About, &before, done, |page| {
         page.description = sent.lines("description");
         page.default_bookmark = bookmark.to_owned();
-        page.private = private;
+        page.visibility = visibility.to_owned();
     })
 }
 

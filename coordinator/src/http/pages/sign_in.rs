@@ -89,7 +89,7 @@ pub async fn post(
 
 /// Ends the session of the cookie.
 pub async fn sign_out(State(site): State<Site>, visit: Visit) -> Result<Response, Failure> {
-    let ended = sessions::revoke(&site.forge, &visit.caller).await?;
+    let ended = sessions::revoke(&site.forge, &visit.caller, site.now_ms()).await?;
     site.tell_edge_of_ended(ended.as_slice());
     let mut response = see_other("/")?;
     let expired = cookie::expired(site.addresses.secure());

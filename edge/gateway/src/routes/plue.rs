@@ -65,6 +65,30 @@ routes! {
         Post "/{owner}/{repo}/settings/keys";
         Post "/{owner}/{repo}/settings/keys/{id:digits}/remove";
     }
+    FORM.built() {
+        Get "/-/settings/log";
+        Get "/-/admin/log";
+        Get "/{owner}/{repo}/settings/log";
+        Get "/-/orgs/new";
+        Post "/-/orgs/new";
+        Get "/-/orgs/{org}";
+        Post "/-/orgs/{org}";
+        Post "/-/orgs/{org}/move";
+        Post "/-/orgs/{org}/delete";
+        Get "/-/orgs/{org}/members";
+        Post "/-/orgs/{org}/members";
+        Post "/-/orgs/{org}/members/{username}/remove";
+        Get "/-/orgs/{org}/teams";
+        Post "/-/orgs/{org}/teams";
+        Get "/-/orgs/{org}/teams/{team}";
+        Post "/-/orgs/{org}/teams/{team}";
+        Post "/-/orgs/{org}/teams/{team}/delete";
+        Post "/-/orgs/{org}/teams/{team}/members";
+        Post "/-/orgs/{org}/teams/{team}/members/{username}/remove";
+        Post "/-/orgs/{org}/teams/{team}/repos";
+        Post "/-/orgs/{org}/teams/{team}/repos/{repo}/remove";
+        Get "/-/orgs/{org}/log";
+    }
     PAGE {
         Get "/-/{page:rest}";
         Post "/-/{page:rest}";
@@ -135,7 +159,37 @@ routes! {
         Post "/api/{owner}/{repo}/keys";
         Delete "/api/{owner}/{repo}/keys/{id:digits}";
     }
+    API.built() {
+        Get "/api/orgs";
+        Get "/api/orgs/{org}";
+        Get "/api/orgs/{org}/orgs";
+        Get "/api/orgs/{org}/repos";
+    }
+    API.built().known() {
+        Get "/api/user/orgs";
+        Get "/api/user/audit";
+        Get "/api/{owner}/{repo}/audit";
+        Post "/api/orgs";
+        Patch "/api/orgs/{org}";
+        Delete "/api/orgs/{org}";
+        Put "/api/orgs/{org}/parent";
+        Get "/api/orgs/{org}/members";
+        Put "/api/orgs/{org}/members/{username}";
+        Delete "/api/orgs/{org}/members/{username}";
+        Get "/api/orgs/{org}/outside-collaborators";
+        Get "/api/orgs/{org}/audit";
+        Get "/api/orgs/{org}/teams";
+        Post "/api/orgs/{org}/teams";
+        Get "/api/orgs/{org}/teams/{team}";
+        Patch "/api/orgs/{org}/teams/{team}";
+        Delete "/api/orgs/{org}/teams/{team}";
+        Put "/api/orgs/{org}/teams/{team}/members/{username}";
+        Delete "/api/orgs/{org}/teams/{team}/members/{username}";
+        Put "/api/orgs/{org}/teams/{team}/repos/{repo}";
+        Delete "/api/orgs/{org}/teams/{team}/repos/{repo}";
+    }
     API.built().access(Access::Admin) {
+        Get "/api/admin/audit";
         Get "/api/admin/repos/deleted";
         Post "/api/admin/repos/{id:digits}/restore";
     }

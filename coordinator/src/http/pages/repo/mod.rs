@@ -32,7 +32,7 @@ use plue_contract::Who;
 use plue_forge::Permit;
 use plue_forge::access::repositories::{ReadRepo, read_as};
 use plue_forge::browse::{self, Located, LocatedKind, RefNames, View};
-use plue_forge::repositories::{Repository, Role};
+use plue_forge::repositories::{Repository, Role, Visibility};
 use plue_pages::highlight::Lines;
 use plue_pages::repo::{Head, RefKind, Spot};
 use sha2::{Digest, Sha256};
@@ -105,7 +105,8 @@ impl Room {
             };
             return moved(&format!("/{there}{rest}{query}")).map(Entered::Moved);
         }
-        let everybody = matches!(visit.caller.who, Who::Anonymous) && !repository.private;
+        let everybody =
+            matches!(visit.caller.who, Who::Anonymous) && repository.visibility == Visibility::Public;
         let version = everybody.then(|| {
             let hash = Sha256::digest(format!("{} {address}", site.stamp(repository)));
             hash[..16].iter().map(|byte| format!("{byte:02x}")).collect()
@@ -212,7 +213,7 @@ pub fn head(repository: &Repository) -> Head {
         owner: repository.owner.to_string(),
         name: repository.name.to_string(),
         description: repository.description.clone(),
-        private: repository.private,
+        visibility: repository.visibility.as_str(),
         archived: repository.archived,
         default_bookmark: repository.default_bookmark.clone(),
         administers: true,

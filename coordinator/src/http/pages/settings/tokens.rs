@@ -47,6 +47,7 @@ async fn shown(site: &Site, visit: &Visit, token: tokens::Token) -> Result<Token
         id: token.id.0,
         name: token.name,
         last_eight: token.last_eight,
+        agent: token.agent,
         scopes: token.scopes.iter().map(Scope::as_str).collect(),
         repositories,
         created_at_ms: token.created_at_ms,
@@ -87,6 +88,7 @@ async fn make(site: &Site, visit: &Visit, sent: &Sent) -> Result<String, Failure
     let days = sent.text("expires").parse::<u32>().ok();
     let new = NewToken {
         name: sent.text("name").to_owned(),
+        agent: Some(sent.text("agent").trim().to_owned()).filter(|agent| !agent.is_empty()),
         scopes: Scopes::of(scopes),
         repositories: bound(site, visit, &sent.lines("repositories")).await?,
         expires_at_ms: days.map(|days| site.now_ms().saturating_add(i64::from(days) * DAY_MS)),
@@ -106,6 +108,7 @@ pub async fn create(State(site): State<Site>, visit: Visit, sent: Sent) -> Resul
         }
         Err(failure) => visit.mend(failure, |wrong| {
             page.name = sent.text("name").to_owned();
+            page.agent = sent.text("agent").to_owned();
             page.scopes = sent.all("scopes").map(str::to_owned).collect();
             page.repositories = sent.lines("repositories");
             page.expires = sent.text("expires").to_owned();
