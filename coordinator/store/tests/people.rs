@@ -183,7 +183,7 @@ async fn make(tx: &mut Tx<'_>, seed: u64) -> Result<(World, Vec<AccountId>), Sto
             let rank = dice.role(6);
             organisations::put_member(tx, *organisation, *person, ROLES[rank], 1).await?;
             world.inside.insert((*person, *organisation, rank));
-            if (dice.below(2) + at) % 2 == 0 {
+            if (dice.below(2) + at).is_multiple_of(2) {
                 teams::put_member(tx, team, *organisation, *person, 1).await?;
                 world.inside.insert((*person, *organisation, team_role));
                 if let Some((repository, rank)) = let_in {

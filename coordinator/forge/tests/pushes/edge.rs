@@ -116,7 +116,7 @@ async fn a_change_waits_for_whoever_holds_what_was_before() {
             during(make, &mut told, changed(&["ada/engine"], true), async || {}).await;
 
             let hide = RepositoryChange {
-                visibility: Some(Visibility::Private),
+                visibility: Some(Visibility::Internal),
                 ..RepositoryChange::default()
             };
             let hiding = change(&house, &ada, "ada/motor", hide);

@@ -210,7 +210,7 @@ pub fn one(frame: &Frame, viewer: &Viewer, head: &Head, page: &One) -> String {
             }
             section.group {
                 h2 { (own_words::GENERAL) }
-                (alert(Wrong::elsewhere(&about, &["new-name", "description"])))
+                (alert(Wrong::elsewhere(&about, &["name", "description"])))
                 form method="post" action=(action) {
                     (token(viewer))
                     (Field::new("new-name", words::NAME).value(&page.new_name).hint(words::NAME_HINT).required()
