@@ -16,6 +16,10 @@ use std::io::{BufRead, Write};
 /// not among them: what is restored is another one.
 pub const TABLES: &[&str] = &[
     "accounts",
+    "organisations",
+    "organisation_members",
+    "teams",
+    "team_members",
     "signin_links",
     "sessions",
     "tokens",
@@ -26,6 +30,7 @@ pub const TABLES: &[&str] = &[
     "repositories",
     "redirects",
     "collaborators",
+    "team_repositories",
     "deploy_keys",
     "refs",
     "packs",
@@ -33,10 +38,13 @@ pub const TABLES: &[&str] = &[
     "push_updates",
     "jobs",
     "edge_grants",
+    "audit",
 ];
 /// Those that number their rows themselves.
 const NUMBERED: &[&str] = &[
     "accounts",
+    "teams",
+    "audit",
     "signin_links",
     "tokens",
     "ssh_keys",

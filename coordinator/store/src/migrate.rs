@@ -113,7 +113,9 @@ fn append_only(engine: Engine, table: &str) -> String {
         Engine::Postgres => format!(
             "CREATE OR REPLACE FUNCTION {table}__refuse() RETURNS trigger LANGUAGE plpgsql AS \
              $$ BEGIN RAISE EXCEPTION 'rows of {table} are never changed'; END $$; \
-             CREATE TRIGGER {table}__append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} \
+             CREATE TRIGGER {table}__append_only BEFORE UPDATE OR DELETE ON {table} \
+             FOR EACH ROW EXECUTE FUNCTION {table}__refuse(); \
+             CREATE TRIGGER {table}__no_truncate BEFORE TRUNCATE ON {table} \
              FOR EACH STATEMENT EXECUTE FUNCTION {table}__refuse();"
         ),
     }

@@ -21,9 +21,9 @@ async fn fill(store: &Store) {
         "INSERT INTO tokens (account_id, name, token_hash, last_eight, scopes, is_bound, created_at_ms) \
          VALUES (7, 't', BYTES, 'x', 'repo', 0, 3)",
         "UPDATE reserved_numbers SET last = 4",
-        "INSERT INTO repositories (id, uuid, owner_id, name, name_key, description, private, object_format, \
+        "INSERT INTO repositories (id, uuid, owner_id, name, name_key, description, visibility, object_format, \
          default_bookmark, archived, generation, access_epoch, restore_epoch, ref_count, size_bytes, created_at_ms, \
-         updated_at_ms) VALUES (4, 'r', 7, 'engine', 'engine', '', 0, 'sha1', 'main', 0, 5, 2, 0, 1, 9, 1, 1)",
+         updated_at_ms) VALUES (4, 'r', 7, 'engine', 'engine', '', 'public', 'sha1', 'main', 0, 5, 2, 0, 1, 9, 1, 1)",
         "INSERT INTO packs (id, repository_id, state, checksum, size_bytes, object_count, created_at_ms, lease_until_ms) \
          VALUES ('a', 4, 'live', 'c', 9, 1, 1, 1), ('b', 4, 'uploading', 'd', 9, 1, 1, 1)",
         "INSERT INTO edge_grants (repository_id, name, until_ms) VALUES (4, 'ada/engine', 10)",

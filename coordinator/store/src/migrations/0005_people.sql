@@ -11,7 +11,7 @@ ALTER TABLE repositories DROP COLUMN private;
 -- An organisation may lie in another one; never in itself, nor in one that lies in it.
 CREATE TABLE organisations (
     account_id BIGINT PRIMARY KEY REFERENCES accounts (id),
-    parent_id BIGINT REFERENCES organisations (account_id),
+    parent_id BIGINT REFERENCES organisations (account_id) DEFERRABLE INITIALLY DEFERRED,
     website TEXT NOT NULL,
     location TEXT NOT NULL
 );
