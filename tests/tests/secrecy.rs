@@ -220,8 +220,8 @@ fn a_token_is_good_for_what_it_says_and_no_longer() {
     assert!(with(&reading, &["ls-remote", &one]).ok);
     let refused = with(&reading, &["push", &one, "HEAD:refs/heads/new"]);
     assert!(
-        !refused.ok && refused.err.contains("repo:write"),
-        "it says which scope is missing: {}",
+        !refused.ok && refused.err.contains("Required: repo:propose"),
+        "it says which scope is the least that will do: {}",
         refused.err
     );
 
