@@ -159,7 +159,8 @@ pub async fn insert(tx: &mut Tx<'_>, new: &NewRepositoryRow<'_>, now_ms: i64) ->
 
 /// The repository that a path names now, by its name or by a redirect, with the rank of `account`
 /// in it; none where the viewer may not see it. One statement that answers nothing in the same way
-/// whether there is nothing or nothing to be seen, so that time does not tell them apart.
+/// whether there is nothing or nothing to be seen, so that time does not tell them apart: where the
+/// path leads nowhere, the rank is looked up all the same, first, and for a number that nothing has.
 pub async fn find(
     conn: &mut Conn,
     path: &RepoPath,
@@ -171,14 +172,16 @@ pub async fn find(
         "repositories.find",
         format!(
             "WITH RECURSIVE asked (account) AS (SELECT CAST($1 AS BIGINT)), \
-             named (id, owner_id) AS (SELECT n.id, n.owner_id FROM repositories n WHERE n.id = COALESCE(\
+             led (id) AS (SELECT COALESCE(\
              (SELECT n.id FROM repositories n JOIN accounts o ON o.id = n.owner_id \
               WHERE o.name_key = $2 AND n.name_key = $3 AND n.deleted_at_ms IS NULL), \
              (SELECT d.repository_id FROM redirects d JOIN accounts o ON o.id = d.owner_id \
               WHERE o.name_key = $4 AND d.name_key = $5))), \
+             named (id, owner_id) AS (SELECT COALESCE(n.id, -1), COALESCE(n.owner_id, -1) \
+             FROM led LEFT JOIN repositories n ON n.id = led.id), \
              {} \
-             SELECT {COLUMNS}, standing.rank FROM named JOIN repositories r ON r.id = named.id \
-             JOIN accounts a ON a.id = r.owner_id CROSS JOIN standing WHERE {}",
+             SELECT {COLUMNS}, standing.rank FROM standing CROSS JOIN named JOIN repositories r ON r.id = named.id \
+             JOIN accounts a ON a.id = r.owner_id WHERE {}",
             roles::in_named(),
             seen.condition
         ),
