@@ -31,7 +31,7 @@ pub(crate) async fn maintain(forge: &Forge, id: RepoId, now_ms: i64) -> Result<(
         roll_packs_up(forge, &repository, &clock).await?
     };
     if rolled_up {
-        // The row of packs is another now.
+        // The copy that was pinned before shows the packs that were replaced.
         let Some(repository) = find(forge, id).await? else {
             return Ok(());
         };

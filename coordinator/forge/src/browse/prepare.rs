@@ -47,7 +47,8 @@ async fn prepare_copy(forge: &Forge, id: RepoId, pinned: &Pinned) -> Result<(), 
     commit_graph(forge.git(), pinned.bare())
         .await
         .map_err(|error| Error::Internal(format!("commit graph: {error}")))?;
-    maintenance::cover(forge, id, pinned).await?;
+    // What fails with the bitmaps is told at the end: pages do not wait for them.
+    let covered = maintenance::cover(forge, id, pinned).await;
     let reader = pinned.reader();
     let tips = browse::newest_bookmarks(reader, MAX_BOOKMARKS).await?;
     for (nth, &tip) in tips.iter().enumerate() {
@@ -63,7 +64,7 @@ async fn prepare_copy(forge: &Forge, id: RepoId, pinned: &Pinned) -> Result<(), 
     }
     let bare = pinned.bare().clone();
     cache::blocking(move || Ok(browse::keep_indexes(&bare, &tips)?)).await?;
-    Ok(())
+    covered
 }
 
 impl View {
