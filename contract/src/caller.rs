@@ -95,6 +95,14 @@ impl Caller {
         }
     }
 
+    /// The name of that account.
+    pub fn name(&self) -> Option<&AccountName> {
+        match &self.who {
+            Who::Account { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether the caller's credential carries `scope`; the forge itself carries all, and a
     /// deploy key those of its repository.
     pub fn has_scope(&self, scope: Scope) -> bool {

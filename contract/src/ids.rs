@@ -55,6 +55,14 @@ integer_id! {
     DeployKeyId;
     /// A team of an organisation.
     TeamId;
+    /// An issue, which people name by its number.
+    IssueId;
+    /// A comment on an issue.
+    CommentId;
+    /// A label of a repository.
+    LabelId;
+    /// A milestone of a repository.
+    MilestoneId;
     /// A row of the job table.
     JobId;
 }

@@ -20,7 +20,10 @@ pub mod statement;
 
 pub use caller::{Caller, Via, Who};
 pub use causes::causes;
-pub use ids::{AccountId, DeployKeyId, JobId, PackId, PushId, RepoId, SessionId, SshKeyId, TeamId, TokenId};
+pub use ids::{
+    AccountId, CommentId, DeployKeyId, IssueId, JobId, LabelId, MilestoneId, PackId, PushId, RepoId,
+    SessionId, SshKeyId, TeamId, TokenId,
+};
 pub use names::{AccountName, RepoName, RepoPath, TeamName};
 pub use problem::{Code, Problem};
 pub use scopes::{Scope, Scopes, Tier};

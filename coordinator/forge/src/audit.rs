@@ -77,6 +77,8 @@ actions! {
     RepositoryDelete = "repository.delete";
     /// A deleted repository was restored.
     RepositoryRestore = "repository.restore";
+    /// An issue was removed, with all that was said about it.
+    IssueDelete = "issue.delete";
     /// An account was given a role in a repository.
     CollaboratorPut = "collaborator.put";
     /// An account's role in a repository was taken away.

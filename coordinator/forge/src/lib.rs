@@ -17,6 +17,7 @@ mod error;
 pub mod failpoints;
 pub mod health;
 pub mod import;
+pub mod issues;
 pub mod jobs;
 mod local_git;
 mod maintenance;

@@ -56,6 +56,7 @@ const STYLE: &str = concat!(
     include_str!("../assets/css/parts.css"),
     include_str!("../assets/css/forms.css"),
     include_str!("../assets/css/repo.css"),
+    include_str!("../assets/css/issues.css"),
 );
 
 const STYLE_AT: usize = 0;

@@ -22,6 +22,7 @@ pub mod graph;
 pub mod highlight;
 pub mod home;
 pub mod icons;
+pub mod issues;
 pub mod log;
 pub mod markdown;
 pub mod moment;

@@ -3,8 +3,8 @@
 use super::cached;
 use super::failure::Failure;
 use super::{
-    accounts, audit, auth, browse, collaborators, health, history, organisations, repositories, ssh_keys,
-    sync, teams, tokens,
+    accounts, audit, auth, browse, collaborators, health, history, issues, organisations, repositories,
+    ssh_keys, sync, teams, tokens,
 };
 use axum::response::Response;
 use http::HeaderMap;
@@ -35,6 +35,18 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
         audit::of_site, audit::of_self, audit::of_organisation, audit::of_repository,
         browse::resolve, browse::root, browse::tree, browse::blob, browse::commits,
         history::commit, history::history, history::blame, history::languages,
+        issues::list::list, issues::list::change_many, issues::list::counts, issues::list::create, issues::one::get,
+        issues::one::history, issues::one::update, issues::one::delete, issues::one::close, issues::one::reopen,
+        issues::comments::list, issues::comments::add, issues::comments::edit, issues::comments::delete,
+        issues::reactions::of_comment, issues::reactions::add_to_comment, issues::reactions::remove_from_comment,
+        issues::reactions::of_issue, issues::reactions::add_to_issue, issues::reactions::remove_from_issue,
+        issues::labels::list, issues::labels::create, issues::labels::update, issues::labels::delete,
+        issues::labels::put_on, issues::labels::take_off, issues::marks::pin, issues::marks::unpin,
+        issues::marks::lock, issues::marks::unlock, issues::marks::assign, issues::marks::unassign,
+        issues::relations::list, issues::relations::add, issues::relations::remove, issues::marks::due,
+        issues::marks::put_due, issues::marks::clear_due, issues::milestones::list, issues::milestones::create,
+        issues::milestones::get, issues::milestones::update, issues::milestones::delete,
+        issues::milestones::put_into, issues::milestones::take_out,
         sync::list, sync::adopt,
     )
 )]

@@ -3,8 +3,8 @@
 
 use super::site::Site;
 use super::{
-    accounts, audit, auth, browse, collaborators, git, health, history, internal, openapi, organisations,
-    pages, repositories, ssh_keys, sync, teams, tokens,
+    accounts, audit, auth, browse, collaborators, git, health, history, internal, issues, openapi,
+    organisations, pages, repositories, ssh_keys, sync, teams, tokens,
 };
 use axum::extract::Request;
 use axum::response::Response;
@@ -128,6 +128,63 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         on(
             "POST /{owner}/{repo}/settings/keys/{id:digits}/remove",
             pages::repository_settings::remove_key,
+        ),
+        on("GET /{owner}/{repo}/issues", pages::issues::list),
+        on("GET /{owner}/{repo}/issues/{number:digits}", pages::issues::get),
+        on("GET /{owner}/{repo}/labels", pages::issues::labels),
+        on("GET /{owner}/{repo}/milestones", pages::issues::milestones),
+        on("GET /{owner}/{repo}/issues/new", pages::issues::form),
+        on("POST /{owner}/{repo}/issues/new", pages::issues::create),
+        on("POST /{owner}/{repo}/issues/many", pages::issues::change_many),
+        on(
+            "POST /{owner}/{repo}/issues/{number:digits}/comments",
+            pages::issues::comment,
+        ),
+        on(
+            "POST /{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}",
+            pages::issues::edit_comment,
+        ),
+        on(
+            "POST /{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}/remove",
+            pages::issues::remove_comment,
+        ),
+        on(
+            "POST /{owner}/{repo}/issues/{number:digits}/edit",
+            pages::issues::edit,
+        ),
+        on(
+            "POST /{owner}/{repo}/issues/{number:digits}/sort",
+            pages::issues::sort,
+        ),
+        on(
+            "POST /{owner}/{repo}/issues/{number:digits}/flag",
+            pages::issues::flag,
+        ),
+        on(
+            "POST /{owner}/{repo}/issues/{number:digits}/react",
+            pages::issues::react,
+        ),
+        on("POST /{owner}/{repo}/labels", pages::issues::create_label),
+        on(
+            "POST /{owner}/{repo}/labels/{id:digits}",
+            pages::issues::change_label,
+        ),
+        on(
+            "POST /{owner}/{repo}/labels/{id:digits}/remove",
+            pages::issues::remove_label,
+        ),
+        on("POST /{owner}/{repo}/milestones", pages::issues::create_milestone),
+        on(
+            "POST /{owner}/{repo}/milestones/{id:digits}/close",
+            pages::issues::close_milestone,
+        ),
+        on(
+            "POST /{owner}/{repo}/milestones/{id:digits}/open",
+            pages::issues::open_milestone,
+        ),
+        on(
+            "POST /{owner}/{repo}/milestones/{id:digits}/remove",
+            pages::issues::remove_milestone,
         ),
         on("GET /-/settings/log", pages::log::of_self),
         on("GET /-/admin/log", pages::log::of_site),
@@ -273,6 +330,159 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         ),
         on("GET /api/{owner}/{repo}/blame/{oid}/{path:rest}", history::blame),
         on("GET /api/{owner}/{repo}/languages/{oid}", history::languages),
+        on("GET /api/{owner}/{repo}/issues", issues::list::list),
+        on("PATCH /api/{owner}/{repo}/issues", issues::list::change_many),
+        on("GET /api/{owner}/{repo}/issues/counts", issues::list::counts),
+        on("POST /api/{owner}/{repo}/issues", issues::list::create),
+        on("GET /api/{owner}/{repo}/issues/{number:digits}", issues::one::get),
+        on(
+            "GET /api/{owner}/{repo}/issues/{number:digits}/history",
+            issues::one::history,
+        ),
+        on(
+            "PATCH /api/{owner}/{repo}/issues/{number:digits}",
+            issues::one::update,
+        ),
+        on(
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}",
+            issues::one::delete,
+        ),
+        on(
+            "POST /api/{owner}/{repo}/issues/{number:digits}/close",
+            issues::one::close,
+        ),
+        on(
+            "POST /api/{owner}/{repo}/issues/{number:digits}/reopen",
+            issues::one::reopen,
+        ),
+        on(
+            "GET /api/{owner}/{repo}/issues/{number:digits}/comments",
+            issues::comments::list,
+        ),
+        on(
+            "POST /api/{owner}/{repo}/issues/{number:digits}/comments",
+            issues::comments::add,
+        ),
+        on(
+            "PATCH /api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}",
+            issues::comments::edit,
+        ),
+        on(
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}",
+            issues::comments::delete,
+        ),
+        on(
+            "GET /api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}/reactions",
+            issues::reactions::of_comment,
+        ),
+        on(
+            "POST /api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}/reactions",
+            issues::reactions::add_to_comment,
+        ),
+        on(
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}/reactions/{emoji}",
+            issues::reactions::remove_from_comment,
+        ),
+        on(
+            "GET /api/{owner}/{repo}/issues/{number:digits}/reactions",
+            issues::reactions::of_issue,
+        ),
+        on(
+            "POST /api/{owner}/{repo}/issues/{number:digits}/reactions",
+            issues::reactions::add_to_issue,
+        ),
+        on(
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/reactions/{emoji}",
+            issues::reactions::remove_from_issue,
+        ),
+        on("GET /api/{owner}/{repo}/labels", issues::labels::list),
+        on("POST /api/{owner}/{repo}/labels", issues::labels::create),
+        on(
+            "PATCH /api/{owner}/{repo}/labels/{name:slash}",
+            issues::labels::update,
+        ),
+        on(
+            "DELETE /api/{owner}/{repo}/labels/{name:slash}",
+            issues::labels::delete,
+        ),
+        on(
+            "POST /api/{owner}/{repo}/issues/{number:digits}/labels",
+            issues::labels::put_on,
+        ),
+        on(
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/labels/{labelId:digits}",
+            issues::labels::take_off,
+        ),
+        on(
+            "POST /api/{owner}/{repo}/issues/{number:digits}/pin",
+            issues::marks::pin,
+        ),
+        on(
+            "POST /api/{owner}/{repo}/issues/{number:digits}/unpin",
+            issues::marks::unpin,
+        ),
+        on(
+            "PUT /api/{owner}/{repo}/issues/{number:digits}/lock",
+            issues::marks::lock,
+        ),
+        on(
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/lock",
+            issues::marks::unlock,
+        ),
+        on(
+            "POST /api/{owner}/{repo}/issues/{number:digits}/assignees",
+            issues::marks::assign,
+        ),
+        on(
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/assignees/{userId:digits}",
+            issues::marks::unassign,
+        ),
+        on(
+            "GET /api/{owner}/{repo}/issues/{number:digits}/dependencies",
+            issues::relations::list,
+        ),
+        on(
+            "POST /api/{owner}/{repo}/issues/{number:digits}/dependencies",
+            issues::relations::add,
+        ),
+        on(
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/dependencies/{blockedNumber:digits}",
+            issues::relations::remove,
+        ),
+        on(
+            "GET /api/{owner}/{repo}/issues/{number:digits}/due-date",
+            issues::marks::due,
+        ),
+        on(
+            "PUT /api/{owner}/{repo}/issues/{number:digits}/due-date",
+            issues::marks::put_due,
+        ),
+        on(
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/due-date",
+            issues::marks::clear_due,
+        ),
+        on("GET /api/{owner}/{repo}/milestones", issues::milestones::list),
+        on("POST /api/{owner}/{repo}/milestones", issues::milestones::create),
+        on(
+            "GET /api/{owner}/{repo}/milestones/{id:digits}",
+            issues::milestones::get,
+        ),
+        on(
+            "PATCH /api/{owner}/{repo}/milestones/{id:digits}",
+            issues::milestones::update,
+        ),
+        on(
+            "DELETE /api/{owner}/{repo}/milestones/{id:digits}",
+            issues::milestones::delete,
+        ),
+        on(
+            "PUT /api/{owner}/{repo}/issues/{number:digits}/milestone",
+            issues::milestones::put_into,
+        ),
+        on(
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/milestone",
+            issues::milestones::take_out,
+        ),
         on("GET /repos", sync::list),
         on("POST /sync", sync::adopt),
         on("GET /{owner}/{repo}/info/refs", git::info_refs),

@@ -17,6 +17,7 @@ mod error;
 mod faults;
 pub mod grants;
 pub mod instance;
+pub mod issues;
 pub mod jobs;
 mod migrate;
 pub mod organisations;

@@ -37,6 +37,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "people",
         template: include_str!("migrations/0005_people.sql"),
     },
+    Migration {
+        version: 6,
+        name: "issues",
+        template: include_str!("migrations/0006_issues.sql"),
+    },
 ];
 
 struct Migration {

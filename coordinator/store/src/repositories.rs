@@ -571,8 +571,11 @@ pub async fn purge(tx: &mut Tx<'_>, id: RepoId) -> Result<bool, StoreError> {
             "repositories.purge_keys",
             "DELETE FROM deploy_keys WHERE repository_id = $1",
         ),
-        ("repositories.purge", "DELETE FROM repositories WHERE id = $1"),
-    ] {
+    ]
+    .into_iter()
+    .chain(crate::issues::PURGED)
+    .chain([("repositories.purge", "DELETE FROM repositories WHERE id = $1")])
+    {
         query(name, sql).bind(id.0).execute(tx).await?;
     }
     Ok(true)

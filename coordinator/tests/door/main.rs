@@ -11,6 +11,7 @@ mod cases;
 mod conformance;
 mod git;
 mod internal;
+mod issues;
 mod organisations;
 mod pages;
 mod repo;

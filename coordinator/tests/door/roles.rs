@@ -1,7 +1,7 @@
 //! Every role with every route: what an organisation's repository and the organisation itself
 //! answer to nobody, a stranger, who rules elsewhere, and to every role within.
 
-use super::cases::CASES;
+use super::cases;
 use super::world::{ORIGIN, World};
 use axum::body::Body;
 use http::Request;
@@ -55,6 +55,76 @@ const NEEDS: &[(&str, &[&str])] = &[
             "GET /api/{owner}/{repo}/history/{oid}/{path:rest}",
             "GET /api/{owner}/{repo}/blame/{oid}/{path:rest}",
             "GET /api/{owner}/{repo}/languages/{oid}",
+            "GET /{owner}/{repo}/issues",
+            "GET /{owner}/{repo}/issues/{number:digits}",
+            "GET /{owner}/{repo}/labels",
+            "GET /{owner}/{repo}/milestones",
+            "GET /{owner}/{repo}/issues/new",
+            "POST /{owner}/{repo}/issues/new",
+            "POST /{owner}/{repo}/issues/{number:digits}/comments",
+            "POST /{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}",
+            "POST /{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}/remove",
+            "POST /{owner}/{repo}/issues/{number:digits}/react",
+            "GET /api/{owner}/{repo}/issues",
+            "GET /api/{owner}/{repo}/issues/counts",
+            "POST /api/{owner}/{repo}/issues",
+            "GET /api/{owner}/{repo}/issues/{number:digits}",
+            "GET /api/{owner}/{repo}/issues/{number:digits}/history",
+            "GET /api/{owner}/{repo}/issues/{number:digits}/comments",
+            "POST /api/{owner}/{repo}/issues/{number:digits}/comments",
+            "PATCH /api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}",
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}",
+            "GET /api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}/reactions",
+            "POST /api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}/reactions",
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}/reactions/{emoji}",
+            "GET /api/{owner}/{repo}/issues/{number:digits}/reactions",
+            "POST /api/{owner}/{repo}/issues/{number:digits}/reactions",
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/reactions/{emoji}",
+            "GET /api/{owner}/{repo}/labels",
+            "GET /api/{owner}/{repo}/issues/{number:digits}/dependencies",
+            "GET /api/{owner}/{repo}/issues/{number:digits}/due-date",
+            "GET /api/{owner}/{repo}/milestones",
+            "GET /api/{owner}/{repo}/milestones/{id:digits}",
+        ],
+    ),
+    (
+        "triage",
+        &[
+            "POST /{owner}/{repo}/issues/many",
+            "POST /{owner}/{repo}/issues/{number:digits}/edit",
+            "POST /{owner}/{repo}/issues/{number:digits}/sort",
+            "POST /{owner}/{repo}/issues/{number:digits}/flag",
+            "POST /{owner}/{repo}/labels",
+            "POST /{owner}/{repo}/labels/{id:digits}",
+            "POST /{owner}/{repo}/labels/{id:digits}/remove",
+            "POST /{owner}/{repo}/milestones",
+            "POST /{owner}/{repo}/milestones/{id:digits}/close",
+            "POST /{owner}/{repo}/milestones/{id:digits}/open",
+            "POST /{owner}/{repo}/milestones/{id:digits}/remove",
+            "PATCH /api/{owner}/{repo}/issues",
+            "PATCH /api/{owner}/{repo}/issues/{number:digits}",
+            "POST /api/{owner}/{repo}/issues/{number:digits}/close",
+            "POST /api/{owner}/{repo}/issues/{number:digits}/reopen",
+            "POST /api/{owner}/{repo}/labels",
+            "PATCH /api/{owner}/{repo}/labels/{name:slash}",
+            "DELETE /api/{owner}/{repo}/labels/{name:slash}",
+            "POST /api/{owner}/{repo}/issues/{number:digits}/labels",
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/labels/{labelId:digits}",
+            "POST /api/{owner}/{repo}/issues/{number:digits}/pin",
+            "POST /api/{owner}/{repo}/issues/{number:digits}/unpin",
+            "PUT /api/{owner}/{repo}/issues/{number:digits}/lock",
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/lock",
+            "POST /api/{owner}/{repo}/issues/{number:digits}/assignees",
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/assignees/{userId:digits}",
+            "POST /api/{owner}/{repo}/issues/{number:digits}/dependencies",
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/dependencies/{blockedNumber:digits}",
+            "PUT /api/{owner}/{repo}/issues/{number:digits}/due-date",
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/due-date",
+            "POST /api/{owner}/{repo}/milestones",
+            "PATCH /api/{owner}/{repo}/milestones/{id:digits}",
+            "DELETE /api/{owner}/{repo}/milestones/{id:digits}",
+            "PUT /api/{owner}/{repo}/issues/{number:digits}/milestone",
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/milestone",
         ],
     ),
     ("write", &["POST /{owner}/{repo}/git-receive-pack"]),
@@ -84,6 +154,7 @@ const NEEDS: &[(&str, &[&str])] = &[
             "DELETE /api/{owner}/{repo}/keys/{id:digits}",
             "POST /api/{owner}/{repo}/transfer",
             "DELETE /api/{owner}/{repo}",
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}",
             "GET /-/orgs/{org}",
             "POST /-/orgs/{org}",
             "POST /-/orgs/{org}/members",
@@ -189,7 +260,22 @@ fn address(route: &str, repository: &str, commit: &str) -> String {
         true => "spare",
         false => "core",
     };
+    let label = match route.starts_with("PATCH") {
+        true => "bug",
+        false => "none",
+    };
+    let number = match route {
+        "DELETE /api/{owner}/{repo}/issues/{number:digits}" => "2",
+        _ => "1",
+    };
     let mut path = pattern
+        .replace("{number:digits}", number)
+        .replace("{commentId:digits}", "999")
+        .replace("{labelId:digits}", "999")
+        .replace("{userId:digits}", "999")
+        .replace("{blockedNumber:digits}", "999")
+        .replace("{emoji}", "%F0%9F%91%8D")
+        .replace("{name:slash}", label)
         .replace("/{owner}/{repo}", &format!("/weavers/{repository}"))
         .replace("{org}", "weavers")
         .replace("{repo}", repository)
@@ -210,7 +296,7 @@ fn address(route: &str, repository: &str, commit: &str) -> String {
 
 async fn ask(world: &World, route: &str, path: &str, token: Option<&str>) -> u16 {
     let (method, _) = route.split_once(' ').unwrap();
-    let (media_type, body) = CASES.iter().find(|case| case.route == route).unwrap().body;
+    let (media_type, body) = cases::all().find(|case| case.route == route).unwrap().body;
     let mut request = Request::builder()
         .method(method)
         .uri(path)
@@ -265,6 +351,12 @@ async fn every_role_with_every_route() {
         made("POST", "/api/orgs/weavers/teams", &owner, body).await;
     }
     repository("engine").await;
+    for title in ["The first", "The second"] {
+        let body = serde_json::json!({ "title": title });
+        made("POST", "/api/weavers/engine/issues", &owner, body).await;
+    }
+    let body = json(r##"{"name":"bug","color":"#d73a4a"}"##);
+    made("POST", "/api/weavers/engine/labels", &owner, body).await;
     let work = world.dir.path().join("work");
     world
         .git(&[], &["init", "-q", "-b", "main", work.to_str().unwrap()])
@@ -300,8 +392,18 @@ async fn every_role_with_every_route() {
                 let inside = rank >= 3 && (of_an_organisation(route) || rank >= 4);
                 let right = if rank >= least {
                     // What is done to somebody or something that is not there is not found.
-                    let absent = ["{id:", "{username}", "{team}", "/transfer"];
-                    let absent = absent.iter().any(|part| route.contains(part));
+                    let absent = [
+                        "{id:",
+                        "{username}",
+                        "{team}",
+                        "/transfer",
+                        "{commentId",
+                        "{labelId",
+                        "{blockedNumber",
+                        "DELETE /api/{owner}/{repo}/labels/",
+                    ];
+                    let absent = absent.iter().any(|part| route.contains(part))
+                        || *route == "DELETE /api/{owner}/{repo}/issues/{number:digits}";
                     !matches!(found, 401 | 403) && (found != 404 || absent) && found < 500
                 } else if rank == 0 {
                     // A page asks to sign in, and so does git; what is hidden is not there.

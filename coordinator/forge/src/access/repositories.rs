@@ -251,7 +251,12 @@ pub(crate) async fn push_again(
 }
 
 /// What the caller is to the repository of this number just now.
-async fn stand_at(conn: &mut Conn, caller: &Caller, id: RepoId, now_ms: i64) -> Result<Standing, Error> {
+pub(super) async fn stand_at(
+    conn: &mut Conn,
+    caller: &Caller,
+    id: RepoId,
+    now_ms: i64,
+) -> Result<Standing, Error> {
     let behind = Behind::look(conn, caller, now_ms).await?;
     let found = rows::by_id(conn, id, caller.account()).await?;
     let found = found.filter(|found| found.repository.deleted_at_ms.is_none());
@@ -318,13 +323,13 @@ impl Permit<CreateUnder> {
 }
 
 /// A repository that the caller may at least read, and what the caller is to it.
-struct Standing {
-    repository: Repository,
-    role: Role,
+pub(super) struct Standing {
+    pub(super) repository: Repository,
+    pub(super) role: Role,
 }
 
 impl Standing {
-    fn require(&self, caller: &Caller, role: Role, scope: Scope) -> Result<(), Error> {
+    pub(super) fn require(&self, caller: &Caller, role: Role, scope: Scope) -> Result<(), Error> {
         if matches!(caller.who, Who::Anonymous) {
             return Err(Error::Unauthenticated);
         }
@@ -355,7 +360,7 @@ impl Standing {
     }
 }
 
-async fn look(
+pub(super) async fn look(
     forge: &Forge,
     caller: &Caller,
     path: &RepoPath,

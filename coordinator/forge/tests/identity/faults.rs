@@ -10,7 +10,7 @@ use plue_forge::tokens::{self, NewToken};
 use plue_store::{AnyRow, FromRow, Row, StoreError, query_built};
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti k";
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 24] = [
     "accounts",
     "signin_links",
     "sessions",
@@ -24,6 +24,16 @@ const TABLES: [&str; 14] = [
     "team_members",
     "team_repositories",
     "repositories",
+    "labels",
+    "milestones",
+    "issues",
+    "issue_labels",
+    "issue_assignees",
+    "issue_comments",
+    "issue_reactions",
+    "issue_pins",
+    "issue_relations",
+    "issue_events",
     "audit",
 ];
 

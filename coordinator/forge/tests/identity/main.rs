@@ -2,6 +2,7 @@
 
 mod accounts;
 mod faults;
+mod issues;
 mod organisations;
 mod passwords;
 mod roles;

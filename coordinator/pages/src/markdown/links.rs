@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+/// What comes before an address of this site, so that it is not taken for a path of the repository.
+pub(super) const HERE: &str = "/-/here";
+
 /// Where a text stands: what its relative links begin from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -58,6 +61,10 @@ impl Place {
         }
         if is_elsewhere(url) || url.is_empty() {
             return Cow::Borrowed(url);
+        }
+        // What is named in passing is of this site, and not of the repository's files.
+        if let Some(here) = url.strip_prefix(HERE).filter(|here| !here.starts_with("//")) {
+            return Cow::Owned(here.to_owned());
         }
         Cow::Owned(self.within(&self.blob, url))
     }
@@ -139,6 +146,11 @@ mod tests {
             ("..\\x", "/ada/engine/blob/main/docs/x"),
             ("#part", "#part"),
             ("#L1", "#user-L1"),
+            ("/-/here/ada", "/ada"),
+            (
+                "/-/here//example.test",
+                "/ada/engine/blob/main/-/here/example.test",
+            ),
             ("https://example.test/x", "https://example.test/x"),
             ("//example.test/x", "//example.test/x"),
             ("mailto:a@b", "mailto:a@b"),

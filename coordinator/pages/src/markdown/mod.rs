@@ -8,6 +8,7 @@
 
 mod cost;
 mod links;
+mod named;
 
 use crate::highlight;
 use ammonia::Builder;
@@ -15,6 +16,7 @@ use comrak::nodes::{NodeCode, NodeCodeBlock, NodeValue};
 use comrak::options::Plugins;
 use comrak::{Arena, Node, Options, parse_document};
 pub use links::Place;
+pub use named::Refer;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -57,13 +59,37 @@ pub fn is_markdown(path: &str) -> bool {
 /// Renders a text that stands at `place`. `go_on` is asked whether there is still time to colour
 /// code.
 pub fn render(text: &str, place: &Place, go_on: impl Fn() -> bool + Sync + Send) -> Result<String, TooMuch> {
+    written_down(text, place, None, go_on)
+}
+
+/// Renders what somebody said about the repository whose files are at `place`: ends of lines stay,
+/// and what it names in passing leads to where `refer` says.
+pub fn render_said(
+    text: &str,
+    place: &Place,
+    refer: &Refer<'_>,
+    go_on: impl Fn() -> bool + Sync + Send,
+) -> Result<String, TooMuch> {
+    written_down(text, place, Some(refer), go_on)
+}
+
+fn written_down(
+    text: &str,
+    place: &Place,
+    refer: Option<&Refer<'_>>,
+    go_on: impl Fn() -> bool + Sync + Send,
+) -> Result<String, TooMuch> {
     if text.len() > MAX_BYTES {
         return Err(TooMuch::Size);
     }
     let arena = Arena::new();
     let mut options = options();
+    options.render.hardbreaks = refer.is_some();
     let root = parse_document(&arena, text, &options);
     adapt(root)?;
+    if let Some(refer) = refer {
+        named::link(&arena, root, refer);
+    }
     let code = Code {
         left: std::sync::atomic::AtomicUsize::new(MAX_CODE_BYTES),
         go_on: &go_on,

@@ -24,6 +24,7 @@ mod words {
     pub const BOOKMARKS: &str = "Bookmarks";
     pub const TAGS: &str = "Tags";
     pub const PEOPLE: &str = "Contributors";
+    pub const ISSUES: &str = "Issues";
     pub const SETTINGS: &str = "Settings";
     pub const FILE: &str = "File";
     pub const FOLDER: &str = "Files";
@@ -158,6 +159,8 @@ pub enum Behind {
     Tags,
     /// Contributors.
     People,
+    /// Issues, labels and milestones.
+    Issues,
     /// Settings.
     Settings,
 }
@@ -173,8 +176,15 @@ pub fn page(
 ) -> String {
     let home = head.home();
     let owner = format!("/{}", head.owner);
-    let [commits, bookmarks, tags, people, settings] =
-        ["commits", "bookmarks", "tags", "contributors", "settings"].map(|word| format!("{home}/{word}"));
+    let [issues, commits, bookmarks, tags, people, settings] = [
+        "issues",
+        "commits",
+        "bookmarks",
+        "tags",
+        "contributors",
+        "settings",
+    ]
+    .map(|word| format!("{home}/{word}"));
     let tab = |label, href, icon, keys, at| Tab {
         label,
         href,
@@ -184,6 +194,7 @@ pub fn page(
     };
     let mut tabs = vec![
         tab(words::CODE, &home, Icon::Code, "g c", Behind::Code),
+        tab(words::ISSUES, &issues, Icon::Issue, "g i", Behind::Issues),
         tab(words::COMMITS, &commits, Icon::History, "g h", Behind::Commits),
         tab(
             words::BOOKMARKS,

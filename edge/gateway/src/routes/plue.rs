@@ -89,6 +89,31 @@ routes! {
         Post "/-/orgs/{org}/teams/{team}/repos/{repo}/remove";
         Get "/-/orgs/{org}/log";
     }
+    PAGE.built() {
+        Get "/{owner}/{repo}/issues" .cache(Cache::Revalidate);
+        Get "/{owner}/{repo}/issues/{number:digits}" .cache(Cache::Revalidate);
+        Get "/{owner}/{repo}/labels" .cache(Cache::Revalidate);
+        Get "/{owner}/{repo}/milestones" .cache(Cache::Revalidate);
+    }
+    FORM.built() {
+        Get "/{owner}/{repo}/issues/new";
+        Post "/{owner}/{repo}/issues/new";
+        Post "/{owner}/{repo}/issues/many";
+        Post "/{owner}/{repo}/issues/{number:digits}/comments";
+        Post "/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}";
+        Post "/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}/remove";
+        Post "/{owner}/{repo}/issues/{number:digits}/edit";
+        Post "/{owner}/{repo}/issues/{number:digits}/sort";
+        Post "/{owner}/{repo}/issues/{number:digits}/flag";
+        Post "/{owner}/{repo}/issues/{number:digits}/react";
+        Post "/{owner}/{repo}/labels";
+        Post "/{owner}/{repo}/labels/{id:digits}";
+        Post "/{owner}/{repo}/labels/{id:digits}/remove";
+        Post "/{owner}/{repo}/milestones";
+        Post "/{owner}/{repo}/milestones/{id:digits}/close";
+        Post "/{owner}/{repo}/milestones/{id:digits}/open";
+        Post "/{owner}/{repo}/milestones/{id:digits}/remove";
+    }
     PAGE {
         Get "/-/{page:rest}";
         Post "/-/{page:rest}";
@@ -98,8 +123,6 @@ routes! {
         Get "/docs/{page:rest}";
         Get "/{owner}/{repo}/changes";
         Get "/{owner}/{repo}/changes/{changeId}";
-        Get "/{owner}/{repo}/issues";
-        Get "/{owner}/{repo}/issues/{number:digits}";
     }
     PAGE.built() {
         Get "/{owner}/{repo}" .cache(Cache::Ref);
@@ -158,6 +181,11 @@ routes! {
         Get "/api/{owner}/{repo}/keys";
         Post "/api/{owner}/{repo}/keys";
         Delete "/api/{owner}/{repo}/keys/{id:digits}";
+    }
+    API.built().known() {
+        Patch "/api/{owner}/{repo}/issues";
+        Put "/api/{owner}/{repo}/issues/{number:digits}/lock";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}/lock";
     }
     API.built() {
         Get "/api/orgs";
@@ -247,6 +275,52 @@ routes! {
         Get "/api/{owner}/{repo}/blob/{oid}/{path:rest}" .cache(Cache::Object);
         Get "/api/{owner}/{repo}/commits" .cache(Cache::Ref);
     }
+    API.built() {
+        Get "/api/{owner}/{repo}/issues";
+        Get "/api/{owner}/{repo}/issues/counts";
+        Get "/api/{owner}/{repo}/issues/{number:digits}";
+        Get "/api/{owner}/{repo}/issues/{number:digits}/history";
+        Get "/api/{owner}/{repo}/issues/{number:digits}/comments";
+        Get "/api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}/reactions";
+        Get "/api/{owner}/{repo}/issues/{number:digits}/reactions";
+        Get "/api/{owner}/{repo}/labels";
+        Get "/api/{owner}/{repo}/issues/{number:digits}/dependencies";
+        Get "/api/{owner}/{repo}/issues/{number:digits}/due-date";
+        Get "/api/{owner}/{repo}/milestones";
+        Get "/api/{owner}/{repo}/milestones/{id:digits}";
+    }
+    API.built().known() {
+        Post "/api/{owner}/{repo}/issues";
+        Patch "/api/{owner}/{repo}/issues/{number:digits}";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/close";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/reopen";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/comments";
+        Patch "/api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}/reactions";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}/reactions/{emoji}";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/reactions";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}/reactions/{emoji}";
+        Post "/api/{owner}/{repo}/labels";
+        Patch "/api/{owner}/{repo}/labels/{name:slash}";
+        Delete "/api/{owner}/{repo}/labels/{name:slash}";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/labels";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}/labels/{labelId:digits}";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/pin";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/unpin";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/assignees";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}/assignees/{userId:digits}";
+        Post "/api/{owner}/{repo}/issues/{number:digits}/dependencies";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}/dependencies/{blockedNumber:digits}";
+        Put "/api/{owner}/{repo}/issues/{number:digits}/due-date";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}/due-date";
+        Post "/api/{owner}/{repo}/milestones";
+        Patch "/api/{owner}/{repo}/milestones/{id:digits}";
+        Delete "/api/{owner}/{repo}/milestones/{id:digits}";
+        Put "/api/{owner}/{repo}/issues/{number:digits}/milestone";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}/milestone";
+    }
     API {
         Get "/api/users/{username}/starred";
         Get "/api/repos/topics/popular";
@@ -269,18 +343,6 @@ routes! {
         Get "/api/{owner}/{repo}/changes/{changeId}/statuses";
         Get "/api/{owner}/{repo}/operations";
         Get "/api/{owner}/{repo}/operations/{operationId}";
-        Get "/api/{owner}/{repo}/issues";
-        Get "/api/{owner}/{repo}/issues/counts";
-        Get "/api/{owner}/{repo}/issues/{number:digits}";
-        Get "/api/{owner}/{repo}/issues/{number:digits}/history";
-        Get "/api/{owner}/{repo}/issues/{number:digits}/comments";
-        Get "/api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}/reactions";
-        Get "/api/{owner}/{repo}/issues/{number:digits}/reactions";
-        Get "/api/{owner}/{repo}/issues/{number:digits}/dependencies";
-        Get "/api/{owner}/{repo}/issues/{number:digits}/due-date";
-        Get "/api/{owner}/{repo}/labels";
-        Get "/api/{owner}/{repo}/milestones";
-        Get "/api/{owner}/{repo}/milestones/{id:digits}";
         Get "/api/{owner}/{repo}/landing";
         Get "/api/{owner}/{repo}/landing/{id:digits}";
         Get "/api/{owner}/{repo}/landing/{id:digits}/files";
@@ -310,36 +372,6 @@ routes! {
         Post "/api/{owner}/{repo}/changes/{changeId}/statuses";
         Post "/api/{owner}/{repo}/operations/undo";
         Post "/api/{owner}/{repo}/operations/{operationId}/restore";
-        Post "/api/{owner}/{repo}/issues";
-        Patch "/api/{owner}/{repo}/issues/{number:digits}";
-        Delete "/api/{owner}/{repo}/issues/{number:digits}";
-        Post "/api/{owner}/{repo}/issues/{number:digits}/close";
-        Post "/api/{owner}/{repo}/issues/{number:digits}/reopen";
-        Post "/api/{owner}/{repo}/issues/{number:digits}/comments";
-        Patch "/api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}";
-        Delete "/api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}";
-        Post "/api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}/reactions";
-        Delete "/api/{owner}/{repo}/issues/{number:digits}/comments/{commentId:digits}/reactions/{emoji}";
-        Post "/api/{owner}/{repo}/issues/{number:digits}/labels";
-        Delete "/api/{owner}/{repo}/issues/{number:digits}/labels/{labelId:digits}";
-        Post "/api/{owner}/{repo}/issues/{number:digits}/pin";
-        Post "/api/{owner}/{repo}/issues/{number:digits}/unpin";
-        Post "/api/{owner}/{repo}/issues/{number:digits}/reactions";
-        Delete "/api/{owner}/{repo}/issues/{number:digits}/reactions/{emoji}";
-        Post "/api/{owner}/{repo}/issues/{number:digits}/assignees";
-        Delete "/api/{owner}/{repo}/issues/{number:digits}/assignees/{userId:digits}";
-        Post "/api/{owner}/{repo}/issues/{number:digits}/dependencies";
-        Delete "/api/{owner}/{repo}/issues/{number:digits}/dependencies/{blockedNumber:digits}";
-        Put "/api/{owner}/{repo}/issues/{number:digits}/due-date";
-        Delete "/api/{owner}/{repo}/issues/{number:digits}/due-date";
-        Put "/api/{owner}/{repo}/issues/{number:digits}/milestone";
-        Delete "/api/{owner}/{repo}/issues/{number:digits}/milestone";
-        Post "/api/{owner}/{repo}/labels";
-        Patch "/api/{owner}/{repo}/labels/{name:slash}";
-        Delete "/api/{owner}/{repo}/labels/{name:slash}";
-        Post "/api/{owner}/{repo}/milestones";
-        Patch "/api/{owner}/{repo}/milestones/{id:digits}";
-        Delete "/api/{owner}/{repo}/milestones/{id:digits}";
         Post "/api/{owner}/{repo}/landing";
         Delete "/api/{owner}/{repo}/landing/{id:digits}";
         Post "/api/{owner}/{repo}/landing/{id:digits}/check";

@@ -34,7 +34,8 @@ fn is_nothing(failure: &Failure) -> bool {
     failure.0.code == Code::NotFound
 }
 
-fn in_time() -> impl Fn() -> bool + Send + Sync + Clone {
+/// Says whether there is still time to colour code, from now on.
+pub fn in_time() -> impl Fn() -> bool + Send + Sync + Clone {
     let begun = Instant::now();
     move || begun.elapsed() < COLOUR_TIME
 }

@@ -13,7 +13,7 @@ mod raw;
 mod shown;
 
 pub use changes::{commit, compare, compare_form};
-pub use files::{blame, blob, find, home, tree};
+pub use files::{blame, blob, find, home, in_time, tree};
 pub use history::{commits, commits_of, contributors};
 pub use names::{bookmarks, tags};
 pub use raw::{archive, raw};
@@ -72,8 +72,8 @@ impl Default for Kept {
 /// A repository that the visitor may see.
 pub struct Room {
     permit: Permit<ReadRepo>,
-    /// Whether the visitor may change its settings.
-    administers: bool,
+    /// What the visitor may do there.
+    role: Role,
     /// What stands for everything that the page is made from, where everybody gets the same.
     version: Option<String>,
 }
@@ -113,7 +113,7 @@ impl Room {
         });
         Ok(Entered::Room(Box::new(Self {
             permit,
-            administers: role == Role::Admin,
+            role,
             version,
         })))
     }
@@ -126,9 +126,19 @@ impl Room {
     /// What the head of its pages says.
     pub fn head(&self) -> Head {
         Head {
-            administers: self.administers,
+            administers: self.role == Role::Admin,
             ..head(self.repository())
         }
+    }
+
+    /// What the visitor may do there.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Gives the leave to read away, for a page that is not made of what was pushed.
+    pub fn into_permit(self) -> Permit<ReadRepo> {
+        self.permit
     }
 
     /// The answer, where nothing has to be looked up for it: the visitor has the page already, or
