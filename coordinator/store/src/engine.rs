@@ -2,7 +2,8 @@
 
 use crate::error::StoreError;
 use crate::faults::Faults;
-use crate::tx::Conn;
+use crate::readers::Readers;
+use crate::tx::{Conn, Held};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, ConnectOptions, Connection, Executor};
 use std::fmt::Write as _;
@@ -80,9 +81,18 @@ pub struct Store {
 #[derive(Debug)]
 struct Inner {
     engine: Engine,
-    readers: AnyPool,
+    readers: Lending,
     writers: AnyPool,
     faults: Faults,
+}
+
+/// From where connections to read with come.
+#[derive(Debug)]
+enum Lending {
+    /// SQLite's, and the driver's pool for the few that read as of one moment.
+    Readers(Arc<Readers>, AnyPool),
+    /// The pool of those that write.
+    Writers,
 }
 
 impl Store {
@@ -126,14 +136,17 @@ impl Store {
             .connect_with(options.clone())
             .await
             .map_err(StoreError::from_sqlx)?;
-        let readers = pool(
-            settings,
-            settings.max_connections,
-            format!("{pragmas} PRAGMA query_only = ON;"),
-        )
-        .test_before_acquire(false)
-        .connect_lazy_with(options);
-        Ok(Self::new(Engine::Sqlite, readers, writers))
+        let session = format!("{pragmas} PRAGMA query_only = ON;");
+        let moments = pool(settings, settings.max_connections, session.clone())
+            .test_before_acquire(false)
+            .connect_lazy_with(options.clone());
+        let timeout = Duration::from_millis(settings.acquire_timeout_ms);
+        let readers = Arc::new(Readers::new(options, session, settings.max_connections, timeout));
+        Ok(Self::new(
+            Engine::Sqlite,
+            Lending::Readers(readers, moments),
+            writers,
+        ))
     }
 
     async fn open_postgres(url: &str, settings: &PoolSettings) -> Result<Self, StoreError> {
@@ -146,10 +159,10 @@ impl Store {
             .connect_with(connect_options(url)?)
             .await
             .map_err(StoreError::from_sqlx)?;
-        Ok(Self::new(Engine::Postgres, both.clone(), both))
+        Ok(Self::new(Engine::Postgres, Lending::Writers, both))
     }
 
-    fn new(engine: Engine, readers: AnyPool, writers: AnyPool) -> Self {
+    fn new(engine: Engine, readers: Lending, writers: AnyPool) -> Self {
         let faults = Faults::default();
         Self {
             inner: Arc::new(Inner {
@@ -168,17 +181,14 @@ impl Store {
 
     /// A connection to read with. On SQLite it refuses to write.
     pub async fn read(&self) -> Result<Conn, StoreError> {
-        let connection = self
-            .inner
-            .readers
-            .acquire()
-            .await
-            .map_err(StoreError::from_sqlx)?;
-        Ok(Conn::reader(
-            connection,
-            self.inner.engine,
-            self.inner.faults.clone(),
-        ))
+        let held = match &self.inner.readers {
+            Lending::Readers(readers, _) => Held::Lent(readers.lend().await?),
+            Lending::Writers => {
+                let acquired = self.inner.writers.acquire().await;
+                Held::Pooled(acquired.map_err(StoreError::from_sqlx)?)
+            }
+        };
+        Ok(Conn::new(held, self.inner.engine, self.inner.faults.clone()))
     }
 
     /// A connection on which everything is read as it was at one moment.
@@ -187,9 +197,13 @@ impl Store {
             .inner
             .engine
             .pick("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-        let transaction = self.inner.readers.begin_with(begin).await;
-        Ok(Conn::snapshot(
-            transaction.map_err(StoreError::from_sqlx)?,
+        let pool = match &self.inner.readers {
+            Lending::Readers(_, moments) => moments,
+            Lending::Writers => &self.inner.writers,
+        };
+        let transaction = pool.begin_with(begin).await.map_err(StoreError::from_sqlx)?;
+        Ok(Conn::new(
+            Held::Transaction(transaction),
             self.inner.engine,
             self.inner.faults.clone(),
         ))
@@ -205,21 +219,23 @@ impl Store {
 
     /// How the pools are used just now.
     pub fn pool_figures(&self) -> PoolFigures {
-        let (readers, writers) = (&self.inner.readers, &self.inner.writers);
-        let mut figures = PoolFigures {
-            open: readers.size(),
-            idle: idle(readers),
+        let of = |pool: &AnyPool| (pool.size(), idle(pool));
+        let writers = of(&self.inner.writers);
+        let (open, idle) = match &self.inner.readers {
+            Lending::Readers(readers, moments) => [readers.figures(), of(moments)]
+                .into_iter()
+                .fold(writers, |sum, more| (sum.0 + more.0, sum.1 + more.1)),
+            Lending::Writers => writers,
         };
-        if self.inner.engine == Engine::Sqlite {
-            figures.open += writers.size();
-            figures.idle += idle(writers);
-        }
-        figures
+        PoolFigures { open, idle }
     }
 
     /// Closes every connection, after the work on it has ended.
     pub async fn close(&self) {
-        self.inner.readers.close().await;
+        if let Lending::Readers(readers, moments) = &self.inner.readers {
+            readers.close().await;
+            moments.close().await;
+        }
         self.inner.writers.close().await;
     }
 

@@ -24,6 +24,7 @@ pub mod organisations;
 pub mod packs;
 pub mod pushes;
 mod query;
+mod readers;
 pub mod redirects;
 pub mod refs;
 pub mod repositories;

@@ -125,7 +125,10 @@ impl Query {
     ) -> Result<(Started, sqlx::query::Query<'static, Any, AnyArguments>), StoreError> {
         let started = Started::now(conn, self.name)?;
         match self.arguments {
-            Ok(arguments) => Ok((started, sqlx::query_with(self.sql, arguments))),
+            Ok(arguments) => {
+                conn.is_well(false);
+                Ok((started, sqlx::query_with(self.sql, arguments)))
+            }
             Err(error) => {
                 conn.poison();
                 Err(StoreError::Database(error))
@@ -158,6 +161,7 @@ impl Started {
     /// Records how long it took, and that it failed if it did.
     fn end<T>(self, conn: &mut Conn, outcome: Result<T, sqlx::Error>) -> Result<T, StoreError> {
         self.record();
+        conn.is_well(outcome.is_ok());
         outcome.map_err(|error| {
             conn.poison();
             let error = StoreError::from_sqlx(error);

@@ -5,6 +5,7 @@ use crate::{Conn, StoreError, Tx, query, query_built, redirects, roles};
 use plue_contract::{AccountId, RepoId, RepoPath};
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row};
+use std::sync::LazyLock;
 
 /// One repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,42 +158,70 @@ pub async fn insert(tx: &mut Tx<'_>, new: &NewRepositoryRow<'_>, now_ms: i64) ->
     Ok(())
 }
 
+/// The number of the repository that a path names now, by its name or by a redirect; one that
+/// nothing has where it leads nowhere. Takes the keys of owner and
+/// name twice, from the placeholder `first` on.
+fn led(first: usize) -> String {
+    let (a, b, c, d) = (first, first + 1, first + 2, first + 3);
+    format!(
+        "COALESCE(\
+         (SELECT n.id FROM repositories n JOIN accounts o ON o.id = n.owner_id \
+          WHERE o.name_key = ${a} AND n.name_key = ${b} AND n.deleted_at_ms IS NULL), \
+         (SELECT d.repository_id FROM redirects d JOIN accounts o ON o.id = d.owner_id \
+          WHERE o.name_key = ${c} AND d.name_key = ${d}), -1)"
+    )
+}
+
 /// The repository that a path names now, by its name or by a redirect, with the rank of `account`
 /// in it; none where the viewer may not see it. One statement that answers nothing in the same way
 /// whether there is nothing or nothing to be seen, so that time does not tell them apart: where the
 /// path leads nowhere, the rank is looked up all the same, first, and for a number that nothing has.
+/// Where no account asks there is no rank to look up.
 pub async fn find(
     conn: &mut Conn,
     path: &RepoPath,
     account: Option<AccountId>,
     viewer: &Viewer,
 ) -> Result<Option<FoundRow>, StoreError> {
-    let seen = Seen::by(viewer, "standing.rank >= 1");
-    query_built(
-        "repositories.find",
-        format!(
-            "WITH RECURSIVE asked (account) AS (SELECT CAST($1 AS BIGINT)), \
-             led (id) AS (SELECT COALESCE(\
-             (SELECT n.id FROM repositories n JOIN accounts o ON o.id = n.owner_id \
-              WHERE o.name_key = $2 AND n.name_key = $3 AND n.deleted_at_ms IS NULL), \
-             (SELECT d.repository_id FROM redirects d JOIN accounts o ON o.id = d.owner_id \
-              WHERE o.name_key = $4 AND d.name_key = $5))), \
-             named (id, owner_id) AS (SELECT COALESCE(n.id, -1), COALESCE(n.owner_id, -1) \
-             FROM led LEFT JOIN repositories n ON n.id = led.id), \
-             {} \
-             SELECT {COLUMNS}, standing.rank FROM standing CROSS JOIN named JOIN repositories r ON r.id = named.id \
-             JOIN accounts a ON a.id = r.owner_id WHERE {}",
-            roles::in_named(),
-            seen.condition
-        ),
+    static FOR_ANYBODY: LazyLock<String> = LazyLock::new(|| find_unranked(&Viewer::Public));
+    let keys = [
+        path.owner.key(),
+        path.name.key(),
+        path.owner.key(),
+        path.name.key(),
+    ];
+    let query = match (account, viewer) {
+        (Some(account), _) => query_built("repositories.find", find_ranked(viewer)).bind(account.0),
+        (None, Viewer::Public) => query("repositories.find", &FOR_ANYBODY),
+        (None, _) => query_built("repositories.find", find_unranked(viewer)),
+    };
+    keys.into_iter()
+        .fold(query, |query, key| query.bind(key))
+        .optional(conn)
+        .await
+}
+
+fn find_ranked(viewer: &Viewer) -> String {
+    format!(
+        "WITH RECURSIVE asked (account) AS (SELECT CAST($1 AS BIGINT)), led (id) AS (SELECT {}), \
+         named (id, owner_id) AS (SELECT COALESCE(n.id, -1), COALESCE(n.owner_id, -1) \
+         FROM led LEFT JOIN repositories n ON n.id = led.id), \
+         {} \
+         SELECT {COLUMNS}, standing.rank FROM standing CROSS JOIN named JOIN repositories r ON r.id = named.id \
+         JOIN accounts a ON a.id = r.owner_id WHERE {}",
+        led(2),
+        roles::in_named(),
+        Seen::by(viewer, "standing.rank >= 1").condition
     )
-    .bind(account.map(|account| account.0))
-    .bind(path.owner.key())
-    .bind(path.name.key())
-    .bind(path.owner.key())
-    .bind(path.name.key())
-    .optional(conn)
-    .await
+}
+
+fn find_unranked(viewer: &Viewer) -> String {
+    format!(
+        "SELECT {COLUMNS}, CAST(NULL AS BIGINT) AS rank FROM repositories r \
+         JOIN accounts a ON a.id = r.owner_id WHERE r.id = {} AND {}",
+        led(1),
+        Seen::by(viewer, "1 = 0").condition
+    )
 }
 
 /// The repository of this number, deleted or not, with the rank of `account` in it.
@@ -201,8 +230,13 @@ pub async fn by_id(
     id: RepoId,
     account: Option<AccountId>,
 ) -> Result<Option<FoundRow>, StoreError> {
-    query_built(
-        "repositories.by_id",
+    static UNRANKED: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "SELECT {COLUMNS}, CAST(NULL AS BIGINT) AS rank FROM repositories r \
+             JOIN accounts a ON a.id = r.owner_id WHERE r.id = $1"
+        )
+    });
+    static RANKED: LazyLock<String> = LazyLock::new(|| {
         format!(
             "WITH RECURSIVE asked (account) AS (SELECT CAST($1 AS BIGINT)), \
              named (id, owner_id) AS (SELECT n.id, n.owner_id FROM repositories n WHERE n.id = $2), \
@@ -210,12 +244,13 @@ pub async fn by_id(
              SELECT {COLUMNS}, standing.rank FROM named JOIN repositories r ON r.id = named.id \
              JOIN accounts a ON a.id = r.owner_id CROSS JOIN standing",
             roles::in_named()
-        ),
-    )
-    .bind(account.map(|account| account.0))
-    .bind(id.0)
-    .optional(conn)
-    .await
+        )
+    });
+    let query = match account {
+        Some(account) => query("repositories.by_id", &RANKED).bind(account.0),
+        None => query("repositories.by_id", &UNRANKED),
+    };
+    query.bind(id.0).optional(conn).await
 }
 
 /// Locks the repository's row until the transaction ends; whether there is one. On SQLite the

@@ -4,6 +4,7 @@ use crate::engine::{Engine, Store};
 use crate::error::{StoreError, TxError};
 use crate::faults::{Commit, Faults};
 use crate::query::Started;
+use crate::readers::Lent;
 use futures_util::future::BoxFuture;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, Transaction};
@@ -27,24 +28,19 @@ pub struct Conn {
     poisoned: bool,
 }
 
-enum Held {
-    Reader(PoolConnection<Any>),
+pub(crate) enum Held {
+    /// One of SQLite's readers.
+    Lent(Lent),
+    /// One of the driver's pool.
+    Pooled(PoolConnection<Any>),
+    /// One on which a transaction is under way.
     Transaction(Transaction<'static, Any>),
 }
 
 impl Conn {
-    pub(crate) fn reader(connection: PoolConnection<Any>, engine: Engine, faults: Faults) -> Self {
+    pub(crate) fn new(held: Held, engine: Engine, faults: Faults) -> Self {
         Self {
-            held: Held::Reader(connection),
-            engine,
-            faults,
-            poisoned: false,
-        }
-    }
-
-    pub(crate) fn snapshot(transaction: Transaction<'static, Any>, engine: Engine, faults: Faults) -> Self {
-        Self {
-            held: Held::Transaction(transaction),
+            held,
             engine,
             faults,
             poisoned: false,
@@ -58,13 +54,22 @@ impl Conn {
 
     pub(crate) fn any(&mut self) -> &mut AnyConnection {
         match &mut self.held {
-            Held::Reader(connection) => connection,
+            Held::Lent(connection) => connection,
+            Held::Pooled(connection) => connection,
             Held::Transaction(transaction) => transaction,
         }
     }
 
     pub(crate) fn faults(&self) -> &Faults {
         &self.faults
+    }
+
+    /// Notes that a statement begins, or that it has ended well: a reader that is given back in
+    /// between, or after a failure, is not lent again.
+    pub(crate) fn is_well(&mut self, well: bool) {
+        if let Held::Lent(connection) = &mut self.held {
+            connection.is_well(well);
+        }
     }
 
     /// Remembers that a statement failed, so that the transaction is not committed without it.
@@ -150,12 +155,11 @@ impl Store {
         let begun = self.writers().begin_with(self.engine().begin()).await;
         started.record();
         Ok(Tx {
-            conn: Conn {
-                held: Held::Transaction(begun.map_err(StoreError::from_sqlx)?),
-                engine: self.engine(),
-                faults: self.faults_in().clone(),
-                poisoned: false,
-            },
+            conn: Conn::new(
+                Held::Transaction(begun.map_err(StoreError::from_sqlx)?),
+                self.engine(),
+                self.faults_in().clone(),
+            ),
             env: PhantomData,
         })
     }
