@@ -116,24 +116,42 @@ impl CommitGraph {
         })
     }
 
+    /// What is known of the paths that a commit changed, compared with its first parent; none where
+    /// nothing is.
+    pub(super) fn filter(&self, oid: Oid) -> Option<Filter<'_>> {
+        let (layer, position) = self.find(oid)?;
+        let filters = layer
+            .filters
+            .get_or_init(|| Filters::read(&layer.path))
+            .as_ref()?;
+        filters.of(position.0)
+    }
+
     /// Whether this commit may have changed the path, compared with its first parent. A no is
     /// certain; so is a yes never.
     pub(super) fn may_have_changed(&self, oid: Oid, path: &PathKeys) -> bool {
-        let Some((layer, position)) = self.find(oid) else {
-            return true;
-        };
-        match layer.filters.get_or_init(|| Filters::read(&layer.path)) {
-            Some(filters) => filters.may_contain(position.0, path),
-            None => true,
+        self.filter(oid).is_none_or(|filter| filter.may_have_all(path))
+    }
+}
+
+/// A path as the filters know it.
+pub(super) struct PathKey {
+    hashes: (u32, u32),
+    is_ascii: bool,
+}
+
+impl PathKey {
+    pub(super) fn new(path: &[u8]) -> Self {
+        Self {
+            hashes: (murmur3(0x293a_e76f, path), murmur3(0x7e64_6e2c, path)),
+            is_ascii: path.is_ascii(),
         }
     }
 }
 
 /// A path and the folders that it is in, as the filters know them.
 pub(super) struct PathKeys {
-    /// Both hashes of each.
-    keys: Vec<(u32, u32)>,
-    is_ascii: bool,
+    keys: Vec<PathKey>,
 }
 
 impl PathKeys {
@@ -142,13 +160,39 @@ impl PathKeys {
         let mut end = path.len();
         while end > 0 {
             let part = &path[..end];
-            keys.push((murmur3(0x293a_e76f, part), murmur3(0x7e64_6e2c, part)));
+            keys.push(PathKey::new(part));
             end = part.iter().rposition(|&b| b == b'/').unwrap_or(0);
         }
-        Self {
-            keys,
-            is_ascii: path.is_ascii(),
-        }
+        Self { keys }
+    }
+}
+
+/// The filter of one commit.
+pub(super) struct Filter<'a> {
+    version: u32,
+    hashes: u32,
+    bits: &'a [u8],
+}
+
+impl Filter<'_> {
+    /// Whether the commit may have changed this path, by what is known of its folders too.
+    pub(super) fn may_have_all(&self, path: &PathKeys) -> bool {
+        path.keys.iter().all(|key| self.may_have(key))
+    }
+
+    /// Whether the commit may have changed this path, or something below it. A no is certain.
+    pub(super) fn may_have(&self, path: &PathKey) -> bool {
+        // The first version hashes bytes beyond ASCII as the machine that wrote them did.
+        let hashed_alike = match self.version {
+            1 => path.is_ascii,
+            version => version == 2,
+        };
+        let (first, second) = path.hashes;
+        !hashed_alike
+            || (0..self.hashes).all(|n| {
+                let bit = first.wrapping_add(n.wrapping_mul(second)) as usize % (self.bits.len() * 8);
+                self.bits[bit / 8] & (1 << (bit & 7)) != 0
+            })
     }
 }
 
@@ -202,31 +246,18 @@ impl Filters {
         usize::try_from(u32::from_be_bytes(bytes)).ok()
     }
 
-    fn may_contain(&self, at: u32, path: &PathKeys) -> bool {
-        // The first version hashes bytes beyond ASCII as the machine that wrote them did.
-        let hashed_alike = match self.version {
-            1 => path.is_ascii,
-            version => version == 2,
-        };
-        if !hashed_alike {
-            return true;
-        }
+    /// The filter of the commit at this place; none where it is empty, which says nothing.
+    fn of(&self, at: u32) -> Option<Filter<'_>> {
         let start = match at {
-            0 => Some(0),
-            at => self.end(at - 1),
+            0 => 0,
+            at => self.end(at - 1)?,
         };
-        let filter = start
-            .zip(self.end(at))
-            .and_then(|(start, end)| self.data.get(12 + start..12 + end));
-        match filter {
-            None | Some([]) => true,
-            Some(filter) => path.keys.iter().all(|&(first, second)| {
-                (0..self.hashes).all(|n| {
-                    let bit = first.wrapping_add(n.wrapping_mul(second)) as usize % (filter.len() * 8);
-                    filter[bit / 8] & (1 << (bit & 7)) != 0
-                })
-            }),
-        }
+        let bits = self.data.get(12 + start..12 + self.end(at)?)?;
+        (!bits.is_empty()).then_some(Filter {
+            version: self.version,
+            hashes: self.hashes,
+            bits,
+        })
     }
 }
 

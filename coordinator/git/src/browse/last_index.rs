@@ -5,7 +5,8 @@
 //! order of the folder's tree, and of every such commit what a list shows. It is part of the
 //! cache: nothing is lost without it. Numbers are little-endian.
 
-use super::last_change::{Answer, Found, LastChange, Paths, Set, align, search};
+use super::last_change::{Answer, Found, LastChange, align, search};
+use super::path_rows::{Paths, Set};
 use super::reader::{Reader, Session};
 use super::{BrowseError, Signature};
 use crate::cache::Bare;

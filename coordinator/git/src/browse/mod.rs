@@ -23,6 +23,7 @@ mod last_change;
 mod last_index;
 mod mailmap;
 mod objects;
+mod path_rows;
 mod reader;
 mod refs;
 
