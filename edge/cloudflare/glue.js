@@ -65,40 +65,10 @@ export function served(head, kept) {
   return made;
 }
 
-/** Tells one end of a socket what the other says; `broken` is the code for an end that broke off. */
-function relay(from, to, broken) {
-  const close = (code, reason) => {
-    for (const end of [to, from]) {
-      try {
-        // 1005 stands for a close without a code, and no end may send it.
-        if (code === 1005) end.close();
-        else end.close(code, reason);
-      } catch {
-        // It is closed already.
-      }
-    }
-  };
-  from.addEventListener("message", ({ data }) => {
-    try {
-      to.send(data);
-    } catch {
-      close(broken, "the other end is gone");
-    }
-  });
-  from.addEventListener("close", ({ code, reason }) => close(code === 1006 ? broken : code, reason));
-  from.addEventListener("error", () => close(broken, "the other end broke off"));
-}
-
-/** The answer to an upgrade that the coordinator accepted. One whose other end breaks off is closed
- * with a code: 1014 where that is the coordinator, 1001 where it is the client. */
+/** The answer to an upgrade that the coordinator accepted. The runtime joins the two ends by itself:
+ * what is said passes by at the pace of the slower one, and nothing of it is held here. */
 export function joined(upstream, text) {
-  const { 0: client, 1: ours } = new WebSocketPair();
-  const theirs = upstream.webSocket;
-  ours.accept();
-  theirs.accept();
-  relay(theirs, ours, 1014);
-  relay(ours, theirs, 1001);
-  return new Response(null, { status: 101, webSocket: client, headers: parsed(text) });
+  return new Response(null, { status: 101, webSocket: upstream.webSocket, headers: parsed(text) });
 }
 
 /** What the platform's cache has under a key. */

@@ -13,7 +13,7 @@ use http::HeaderMap;
 use plue_contract::credentials::{Credential, SessionCookie};
 use plue_contract::edge::{Answer, Ask, Event, Notice, SessionFacts, Stamp};
 use plue_contract::seal::{Key, Keyring, Purpose};
-use plue_contract::{Problem, SessionId, Who, headers};
+use plue_contract::{AccountId, Problem, SessionId, Who, headers};
 use plue_gateway::limits::{BucketKey, Decision, Rate};
 use plue_gateway::pushed;
 use plue_gateway::{
@@ -61,9 +61,10 @@ pub struct EdgeHost {
     credential_key: Key,
     /// Whom a credential belonged to, under a keyed hash of it.
     credentials: RefCell<Fleeting<[u8; 32], Option<Who>>>,
-    /// Cookies that the coordinator knew, or did not know, some time ago. Only those that it knew
-    /// are asked of a Durable Object: a stranger's invention must not bring one into being.
-    cookies: RefCell<Fleeting<[u8; 32], bool>>,
+    /// Whose session it was that the coordinator knew some time ago by a cookie, or that it knew none.
+    /// Only those that it knew are asked of a Durable Object: a stranger's invention must not bring
+    /// one into being.
+    cookies: RefCell<Fleeting<[u8; 32], Option<Option<AccountId>>>>,
     /// Refusals that a limiter issued, until they end.
     refusals: RefCell<Fleeting<(String, u32), Decision>>,
     /// The repositories of which public answers were kept.
@@ -303,6 +304,17 @@ impl Buckets for EdgeHost {
 }
 
 impl Sessions for EdgeHost {
+    fn remembered(&self, key: &SessionKey) -> Option<AccountId> {
+        let SessionKey::Cookie(cookie) = key else {
+            return None;
+        };
+        let (_, known) = self
+            .cookies
+            .borrow_mut()
+            .get(&self.cookie_hash(cookie), now_ms())?;
+        known?
+    }
+
     async fn find(&self, key: &SessionKey) -> Result<Option<SessionState>, PortError> {
         let found = match key {
             SessionKey::Cookie(cookie) => self.find_by_cookie(cookie).await?,
@@ -344,19 +356,22 @@ impl EdgeHost {
         let memory_key = self.cookie_hash(cookie);
         let remembered = self.cookies.borrow_mut().get(&memory_key, asked_ms);
         let find = match remembered {
-            Some((_, false)) => return Ok(None),
-            Some((_, true)) => Find::Cookie(cookie.clone()),
+            Some((_, None)) => return Ok(None),
+            Some((_, Some(_))) => Find::Cookie(cookie.clone()),
             None => {
                 let ask = Ask::Session {
                     cookie: cookie.clone(),
                 };
                 let (known, until_ms, find) = match self.coordinator.ask(ask).await {
                     Ok(Answer::Session { session }) => (
-                        true,
+                        Some(match session.who {
+                            Who::Account { id, .. } => Some(id),
+                            _ => None,
+                        }),
                         asked_ms + COOKIE_MS,
                         Some(Find::Learn(cookie.clone(), session)),
                     ),
-                    Ok(Answer::Nobody) => (false, asked_ms + CREDENTIAL_MS, None),
+                    Ok(Answer::Nobody) => (None, asked_ms + CREDENTIAL_MS, None),
                     Ok(Answer::Holder { .. } | Answer::Leased { .. }) => {
                         return Err(failed("something else than a session"));
                     }

@@ -10,7 +10,7 @@ use crate::limits::{BucketKey, Lane, Preset, Subject};
 use crate::routes::{Access, Route};
 use http::request;
 use plue_contract::credentials::Credential;
-use plue_contract::{Code, Problem, SessionId, Via, Who};
+use plue_contract::{AccountId, Code, Problem, SessionId, Via, Who};
 use std::net::IpAddr;
 
 /// Who calls, and what was learned on the way.
@@ -36,6 +36,27 @@ fn unauthenticated(detail: &str) -> Problem {
 }
 
 impl<H: Host> Gateway<H> {
+    /// Whose account it will be, before anybody was asked; none where a request changes nothing, or
+    /// where nothing is known yet.
+    pub(crate) fn guess(
+        &self,
+        parts: &request::Parts,
+        route: &'static Route,
+        now_ms: u64,
+    ) -> Option<AccountId> {
+        if route.method.is_safe() {
+            return None;
+        }
+        match identity::presented(route, &parts.headers) {
+            Presented::Cookie(Some(cookie)) => self.host.remembered(&SessionKey::Cookie(cookie)),
+            Presented::Jwt(token) => {
+                let claims = self.verifier.verify(&token, now_ms / 1_000).ok()?;
+                Some(claims.sub)
+            }
+            _ => None,
+        }
+    }
+
     /// Who calls. A credential that does not hold is refused, and counted against its address.
     pub(crate) async fn identify(
         &self,

@@ -19,7 +19,10 @@ use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, request, response};
 use plue_contract::statement::Statement;
 use plue_contract::{Caller, Code, Problem, Who, headers};
+use std::future::poll_fn;
 use std::net::IpAddr;
+use std::pin::pin;
+use std::task::Poll;
 
 /// What becomes of a request.
 #[derive(Debug)]
@@ -205,6 +208,7 @@ impl<H: Host> Gateway<H> {
                 &forward.caller.who,
                 forward.caller.address,
                 now_ms,
+                None,
                 &mut forward.plan,
             )
             .await;
@@ -300,7 +304,30 @@ impl<H: Host> Gateway<H> {
             });
         }
 
-        let identified = self.identify(parts, route, address, now_ms, plan).await?;
+        // What changes something asks two, the session and its limit: both at once, where it is known
+        // beforehand whose limit that will be.
+        let early = self.guess(parts, route, now_ms).and_then(|id| {
+            let preset = route.preset?;
+            Some(BucketKey {
+                preset,
+                lane: Lane::People,
+                subject: Subject::Account(id),
+            })
+        });
+        let taking = async {
+            let key = early?;
+            let rate = self.config.limits.rate(key.preset);
+            let taken = self.host.take(&key, rate, 1).await;
+            Some((key, taken))
+        };
+        let (identified, early) = both(self.identify(parts, route, address, now_ms, plan), taking).await;
+        let identified = match identified {
+            Ok(identified) => identified,
+            Err(stop) => {
+                self.untake(early).await;
+                return Err(stop);
+            }
+        };
         plan.known = identified.who != Who::Anonymous;
         let at_edge = self.config.statements == Statements::Make;
         let shared = at_edge
@@ -310,7 +337,8 @@ impl<H: Host> Gateway<H> {
         let owes = serves && identified.who == Who::Anonymous;
         if !owes {
             let (lane, who) = (identified.lane, &identified.who);
-            self.draw_from(route, lane, who, address, now_ms, plan).await?;
+            self.draw_from(route, lane, who, address, now_ms, early, plan)
+                .await?;
         }
         csrf::unforged(&self.config, route, identified.by_cookie.as_ref(), &parts.headers)?;
 
@@ -415,7 +443,20 @@ impl<H: Host> Gateway<H> {
         route.class != Class::Internal || self.config.statements != Statements::Make
     }
 
-    /// Takes one request from the bucket of the account, or else of the address.
+    /// Gives back what was taken for somebody whom the request turned out not to be.
+    async fn untake(&self, taken: Option<(BucketKey, Result<Decision, PortError>)>) {
+        if let Some((key, Ok(decision))) = taken
+            && decision.allowed
+        {
+            // What cannot be given back refills by itself.
+            let rate = self.config.limits.rate(key.preset);
+            self.host.give_back(&key, rate, 1).await.ok();
+        }
+    }
+
+    /// Takes one request from the bucket of the account, or else of the address; `early` is what
+    /// was taken already, before it was known whose bucket it is.
+    #[expect(clippy::too_many_arguments, reason = "a request's whole standing, once")]
     async fn draw_from(
         &self,
         route: &'static Route,
@@ -423,6 +464,7 @@ impl<H: Host> Gateway<H> {
         who: &Who,
         address: Option<IpAddr>,
         now_ms: u64,
+        early: Option<(BucketKey, Result<Decision, PortError>)>,
         plan: &mut Plan,
     ) -> Result<(), Stop> {
         let Some(preset) = route.preset else {
@@ -441,7 +483,14 @@ impl<H: Host> Gateway<H> {
             },
         };
         let rate = self.config.limits.rate(key.preset);
-        match self.host.take(&key, rate, 1).await {
+        let taken = match early {
+            Some((taken_from, taken)) if taken_from == key => taken,
+            other => {
+                self.untake(other).await;
+                self.host.take(&key, rate, 1).await
+            }
+        };
+        match taken {
             Ok(decision) => {
                 plan.limit = Some((rate, decision, now_ms));
                 allowed(decision)
@@ -452,6 +501,32 @@ impl<H: Host> Gateway<H> {
             },
         }
     }
+}
+
+/// Waits for two answers at once.
+async fn both<A, B>(first: impl Future<Output = A>, second: impl Future<Output = B>) -> (A, B) {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    let (mut a, mut b) = (None, None);
+    poll_fn(move |context| {
+        if a.is_none()
+            && let Poll::Ready(value) = first.as_mut().poll(context)
+        {
+            a = Some(value);
+        }
+        if b.is_none()
+            && let Poll::Ready(value) = second.as_mut().poll(context)
+        {
+            b = Some(value);
+        }
+        match (a.take(), b.take()) {
+            (Some(a), Some(b)) => Poll::Ready((a, b)),
+            (waiting_a, waiting_b) => {
+                (a, b) = (waiting_a, waiting_b);
+                Poll::Pending
+            }
+        }
+    })
+    .await
 }
 
 /// What a port that cannot answer means: reading what is public goes on, and everything that

@@ -3,7 +3,7 @@
 
 use crate::limits::{BucketKey, Decision, Rate};
 use plue_contract::credentials::{Credential, SessionCookie};
-use plue_contract::{SessionId, Who};
+use plue_contract::{AccountId, SessionId, Who};
 use std::future::Future;
 
 /// `Send` where threads exist, and nothing on WebAssembly, whose handles stay on their thread.
@@ -96,6 +96,12 @@ pub struct SessionState {
 
 /// Knows sessions.
 pub trait Sessions {
+    /// Whose session it was when it was last found, where the host remembers that: a guess, with
+    /// which its limit can be asked at the same time as [`Sessions::find`]. It permits nothing.
+    fn remembered(&self, _key: &SessionKey) -> Option<AccountId> {
+        None
+    }
+
     /// The session, or none where it is unknown, expired or revoked, its secret is wrong, or its
     /// account is disabled.
     fn find(

@@ -1,7 +1,7 @@
 //! Sockets and streams of events pass through as they come. No route of the product is a socket
 //! yet, so the worker of these tests passes on what is owed, to a coordinator that answers.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use plue_contract::{TokenId, Via};
 use plue_tests::edge::Edge;
-use plue_tests::process::Server;
+use plue_tests::process::{Server, growth_while};
 
 use crate::origin::Origin;
 use crate::{TOKEN, ada, settings};
@@ -61,6 +61,9 @@ const main :Workerd.Worker = (
     }
 }
 
+/// What a browser calls the end of a socket that nobody closed (RFC 6455, 7.4.1).
+const BROKEN: u16 = 1006;
+
 /// A client's end of a socket.
 struct Socket(TcpStream);
 
@@ -106,7 +109,11 @@ impl Socket {
     /// The next text, or the code with which the socket was closed.
     fn hear(&mut self) -> Result<String, u16> {
         let mut start = [0; 2];
-        self.0.read_exact(&mut start).unwrap();
+        if let Err(error) = self.0.read_exact(&mut start) {
+            let ended = [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset];
+            assert!(ended.contains(&error.kind()), "{error}");
+            return Err(BROKEN);
+        }
         let mut payload = vec![0; usize::from(start[1] & 0x7f)];
         assert!(payload.len() < 126, "a short frame");
         self.0.read_exact(&mut payload).unwrap();
@@ -146,15 +153,58 @@ fn a_socket_passes_through_and_lives_while_it_waits() {
     socket.say("close");
     assert_eq!(socket.hear(), Err(4001), "the code is the coordinator's");
 
-    // One whose coordinator breaks off is closed with a code that says so.
+    // One whose coordinator breaks off breaks off as well.
     let mut socket = Socket::open(&edge, "/ws/events", "").unwrap();
     socket.hear().unwrap();
     upstream.server.kill().unwrap();
-    assert_eq!(socket.hear(), Err(1014));
+    assert_eq!(socket.hear(), Err(BROKEN));
 
     // Without a coordinator there is no socket, and an answer.
     let refused = Socket::open(&edge, "/ws/events", "").err().unwrap();
     assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+    edge.stop().unwrap();
+}
+
+#[test]
+fn a_client_that_does_not_read_makes_the_coordinator_wait_and_nobody_remember() {
+    const MESSAGES: usize = 4_096;
+    const BYTES: u64 = 64 << 10;
+    const MIB: u64 = 1 << 20;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/edge/flood.mjs");
+    let mut command = Command::new("node");
+    command.arg(script).arg(MESSAGES.to_string());
+    let mut flood = Server::start("a coordinator that talks", &mut command).unwrap();
+    let port = flood.line(Duration::from_secs(30)).unwrap();
+    let asked = Origin::start();
+    let edge = settings(&asked)
+        .origin(&format!("http://127.0.0.1:{port}"))
+        .fail_points()
+        .start()
+        .unwrap();
+    edge.client().get("/health").unwrap();
+    let (sent, growth) = growth_while(edge.process().id(), || {
+        let socket = Socket::open(&edge, "/ws/events", "").unwrap();
+        // The kernel and the runtime hold some of it; then the coordinator waits.
+        let mut sent = 0;
+        while let Ok(said) = flood.line(Duration::from_secs(3)) {
+            sent = said.parse::<u64>().unwrap();
+        }
+        let mut reading = BufReader::with_capacity(1 << 20, socket.0);
+        let (said, mut message) = (vec![7; BYTES as usize], vec![0; BYTES as usize]);
+        for nth in 0..MESSAGES {
+            let mut head = [0; 10];
+            reading.read_exact(&mut head).unwrap();
+            assert_eq!(head[..2], [0x82, 127], "message {nth}");
+            reading.read_exact(&mut message).unwrap();
+            assert!(message == said, "message {nth}");
+        }
+        sent
+    });
+    assert!(
+        sent * BYTES < 64 * MIB,
+        "{sent} messages were taken that nobody had read"
+    );
+    assert!(growth < 64 * MIB, "the edge grew by {} MiB", growth / MIB);
     edge.stop().unwrap();
 }
 

@@ -12,6 +12,8 @@ use plue_gateway::{Keys, SessionState, csrf};
 
 /// Our own authority.
 pub const HOST: &str = "plue.example";
+/// Her account.
+pub const ADA: AccountId = AccountId(1);
 const PASSWORD: &str = "correct horse battery staple";
 
 pub fn keys() -> Keys {
@@ -20,7 +22,7 @@ pub fn keys() -> Keys {
 
 fn ada(via: Via) -> Who {
     Who::Account {
-        id: AccountId(1),
+        id: ADA,
         name: "ada".parse().expect("a name"),
         admin: false,
         via,
@@ -68,7 +70,7 @@ pub fn who_shows(credential: &Credential) -> Option<Who> {
 fn jwt() -> String {
     let now_s = NOW_MS / 1_000;
     let claims = Claims {
-        sub: AccountId(1),
+        sub: ADA,
         sid: session_id(),
         name: "ada".parse().expect("a name"),
         admin: false,

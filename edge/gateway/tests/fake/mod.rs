@@ -3,8 +3,8 @@
 
 pub mod credentials;
 
-use plue_contract::Who;
 use plue_contract::credentials::Credential;
+use plue_contract::{AccountId, Who};
 use plue_gateway::conformance::HostState;
 use plue_gateway::limits::{Bucket, BucketKey, Decision, Rate};
 use plue_gateway::{
@@ -45,6 +45,8 @@ pub struct Fake {
     fills: AtomicU64,
     checks: AtomicU64,
     checks_wait: AtomicBool,
+    sessions_wait: AtomicBool,
+    remembers: AtomicBool,
     failing: HashSet<String>,
     session_ended: bool,
     session_rotated: bool,
@@ -90,6 +92,23 @@ impl Fake {
     /// Lets whoever asks about a credential wait, or go on.
     pub fn let_checks_wait(&self, wait: bool) {
         self.checks_wait.store(wait, Ordering::Relaxed);
+    }
+
+    /// Lets whoever asks about a session wait, or go on.
+    pub fn let_sessions_wait(&self, wait: bool) {
+        self.sessions_wait.store(wait, Ordering::Relaxed);
+    }
+
+    /// Has the host remember whose each session cookie was.
+    pub fn remember(&self) {
+        self.remembers.store(true, Ordering::Relaxed);
+    }
+
+    /// What is left in a bucket, without taking any of it.
+    pub fn left(&self, key: &BucketKey, rate: Rate) -> u32 {
+        let mut buckets = self.buckets.lock().expect("no panic");
+        let bucket = buckets.entry(key.to_string()).or_default();
+        bucket.take(self.now_ms(), rate, 0).remaining
     }
 
     fn port(&self, name: &str) -> Result<(), PortError> {
@@ -162,7 +181,18 @@ impl Sessions for Fake {
             SessionKey::Id(id) => *id == credentials::session_cookie().id,
         };
         let session = (known && !self.session_ended).then(|| credentials::session(self.session_rotated));
-        ready(self.port("sessions").map(|()| session))
+        let answer = self.port("sessions").map(|()| session);
+        poll_fn(move |_| match self.sessions_wait.load(Ordering::Relaxed) {
+            true => Poll::Pending,
+            false => Poll::Ready(answer.clone()),
+        })
+    }
+
+    fn remembered(&self, key: &SessionKey) -> Option<AccountId> {
+        let remembers = self.remembers.load(Ordering::Relaxed);
+        matches!(key, SessionKey::Cookie(_))
+            .then_some(credentials::ADA)
+            .filter(|_| remembers)
     }
 }
 
