@@ -6,6 +6,7 @@ use crate::edge::Notifier;
 use crate::host::Native;
 use crate::http::Door;
 use crate::http::site::{self, Addresses, Clock, Keys, Site};
+use crate::rehearsal::rehearse;
 use crate::server::{self, Bounds};
 use crate::ssh::InProcess;
 use crate::{admin, jobs};
@@ -203,7 +204,8 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn git_settings(git: &config::Git, watched: bool, world: &World) -> GitSettings {
+fn git_settings(config: &Config, world: &World) -> GitSettings {
+    let git = &config.git;
     let defaults = GitSettings::new(&git.cache_dir);
     GitSettings {
         limits: PushLimits {
@@ -225,7 +227,8 @@ fn git_settings(git: &config::Git, watched: bool, world: &World) -> GitSettings 
         cache_bytes: git.cache_bytes,
         pack_cache_bytes: git.pack_cache_bytes,
         deadline_ms: millis(git.deadline),
-        watched,
+        restore_grace_ms: i64::try_from(millis(config.restore_grace)).unwrap_or(i64::MAX),
+        watched: config.watcher_interval.is_some(),
         // An upload that is still going on must never look like one that was left behind.
         upload_grace_ms: defaults
             .upload_grace_ms
@@ -242,7 +245,7 @@ pub async fn forge(config: &Config, world: &World) -> Result<Forge, AppError> {
         tracing::info!(?applied, "the database was brought up to date");
     }
     let program = Git::locate(&world.path).await?;
-    let settings = git_settings(&config.git, config.watcher_interval.is_some(), world);
+    let settings = git_settings(config, world);
     let git = tokio::task::spawn_blocking(move || LocalGit::open(program, settings))
         .await
         .expect("because opening a folder does not panic")?;
@@ -468,6 +471,7 @@ pub async fn serve(
         peers: [&config.http.peers[..], &config.http.trusted_proxies[..]].concat(),
         shutdown_grace: config.http.shutdown_grace,
     };
+    rehearse(&site).await;
     let answer = {
         let door = door.clone();
         move |request, peer: SocketAddr| {

@@ -56,6 +56,8 @@ pub struct Config {
     pub repos_dir: Option<PathBuf>,
     /// How often the cached repositories are measured.
     pub cache_interval: Duration,
+    /// How long a deleted repository can be restored.
+    pub restore_grace: Duration,
     /// How often the watcher looks; none when it is off.
     pub watcher_interval: Option<Duration>,
     /// What is logged, and how.
@@ -457,6 +459,7 @@ impl Reader<'_> {
             edge_url: self.optional("EDGE_URL", read_address),
             repos_dir: self.optional("PLUE_REPOS_DIR", |text| Some(PathBuf::from(text))),
             cache_interval: self.seconds("PLUE_CACHE_INTERVAL"),
+            restore_grace: self.seconds("PLUE_RESTORE_GRACE"),
             watcher_interval: {
                 let interval = self.seconds("PLUE_WATCHER_INTERVAL");
                 self.flag("WATCHER_ENABLED").then_some(interval)

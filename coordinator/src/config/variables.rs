@@ -333,6 +333,12 @@ pub const VARIABLES: &[Variable] = &[
         "How often cached repositories are measured.",
     ),
     plain(
+        "PLUE_RESTORE_GRACE",
+        "2592000",
+        SECONDS,
+        "How long a deleted repository can be restored, before it is removed for good: 30 days.",
+    ),
+    plain(
         "WATCHER_ENABLED",
         "true",
         FLAG,

@@ -37,9 +37,13 @@ fn free() -> SocketAddr {
 
 /// A site whose coordinator tells the edge at `told`, or the edge itself.
 fn site(told: Option<SocketAddr>) -> Site {
+    site_with(told, |settings| settings)
+}
+
+/// The same with a coordinator that is told more.
+fn site_with(told: Option<SocketAddr>, more: impl FnOnce(serve::Settings) -> serve::Settings) -> Site {
     let address = free();
-    let plue = serve::Settings::new()
-        .unwrap()
+    let plue = more(serve::Settings::new().unwrap())
         .env("EDGE_URL", format!("http://{}", told.unwrap_or(address)))
         .env("PLUE_LIMITS", COORDINATOR_RATES)
         .start()
@@ -278,6 +282,50 @@ fn what_is_hidden_renamed_or_made_anew_never_shows_what_was_there() {
     assert_eq!(site.owner.json("POST", "/api/repos", &again).unwrap().status, 201);
     hidden("/api/ada/motor/refs/main");
     hidden(&format!("/api/ada/motor/tree/{first}"));
+    site.stop();
+}
+
+#[test]
+fn what_is_purged_leaves_nothing_behind_and_its_name_is_anybodys() {
+    let site = site_with(None, |settings| settings.env("PLUE_RESTORE_GRACE", "2"));
+    site.published("engine");
+    let tip = |reply: Reply| reply.json().unwrap()["commit"].as_str().map(str::to_owned);
+    let first = tip(site.read(REF)).unwrap();
+    let object = format!("/api/ada/engine/tree/{first}");
+    // Asked all the time, so that the edge holds a lease whenever something changes.
+    let statuses = || [REF, &object].map(|target| site.read(target).status);
+    for _ in 0..2 {
+        assert_eq!(statuses(), [200; 2]);
+    }
+    let gone = site.owner.send("DELETE", "/api/ada/engine", &[], b"").unwrap();
+    assert!(gone.status < 300, "{}", gone.text());
+    let began = Instant::now();
+    loop {
+        assert_eq!(statuses(), [404; 2]);
+        let deleted = site.plue.admin(&["repo", "deleted"]).unwrap();
+        if deleted["repositories"] == json!([]) {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(120), "it is never purged");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(statuses(), [404; 2]);
+    let new = json!({"name": "engine", "isPrivate": false});
+    assert_eq!(site.owner.json("POST", "/api/repos", &new).unwrap().status, 201);
+    assert_eq!(statuses(), [404; 2]);
+    let work = site.home.small_repository("another").unwrap();
+    site.home
+        .git(&work, &["commit", "-q", "--allow-empty", "-m", "Begin anew"])
+        .unwrap();
+    let url = site.plue.url("ada/engine");
+    site.home
+        .git(&work, &["push", "-q", &url, "HEAD:refs/heads/main"])
+        .unwrap();
+    let second = site.home.git(&work, &["rev-parse", "HEAD"]).unwrap();
+    assert_ne!(first, second);
+    for _ in 0..2 {
+        assert_eq!(tip(site.read(REF)).as_ref(), Some(&second));
+    }
     site.stop();
 }
 

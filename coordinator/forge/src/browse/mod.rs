@@ -15,12 +15,12 @@ pub(crate) use answers::Answers;
 pub use answers::rendered;
 
 use crate::access::Permit;
-use crate::access::repositories::ReadRepo;
+use crate::access::repositories::{ReadRepo, read};
 use crate::cache::{self, Pinned};
 use crate::repositories::Repository;
 use crate::transport::queue::Slot;
 use crate::{Error, Forge};
-use plue_contract::causes;
+use plue_contract::{Caller, RepoPath, causes};
 use plue_git::browse::{self, BrowseError, Reader};
 use plue_git::oid::Oid;
 use std::time::Duration;
@@ -83,6 +83,19 @@ pub async fn look(forge: &Forge, permit: Permit<ReadRepo>) -> Result<View, Error
         pinned,
         _slot: slot,
     })
+}
+
+/// Asks what every first look asks, of a repository that is not there: whoever is first to look
+/// finds the connection open and its statements prepared.
+pub async fn rehearse(forge: &Forge, now_ms: i64) -> Result<(), Error> {
+    cache::bind(forge).await?;
+    let nowhere = RepoPath::from_segments("nobody", "nothing").map_err(|_| Error::NotFound)?;
+    let anybody = Caller::anonymous(None, "rehearsal");
+    match read(forge, &anybody, &nowhere, now_ms).await {
+        Err(Error::NotFound) => {}
+        outcome => drop(outcome?),
+    }
+    cache::rehearse(forge).await
 }
 
 impl View {

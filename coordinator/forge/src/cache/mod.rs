@@ -18,6 +18,7 @@ use plue_contract::{RepoId, causes};
 use plue_git::browse::Reader;
 use plue_git::cache::{Bare, CacheError, Durability, PackFiles, PackedRef, Stamp, Transfer};
 use plue_git::oid::{ObjectFormat, Oid};
+use plue_store::repositories as rows;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -267,6 +268,17 @@ pub(crate) async fn bind(forge: &Forge) -> Result<(), Error> {
         Ok::<_, Error>(())
     };
     caches.bound.get_or_try_init(bind).await.copied()
+}
+
+/// Runs the statements that bringing a copy up needs, for a repository that is not there.
+pub(crate) async fn rehearse(forge: &Forge) -> Result<(), Error> {
+    const NOWHERE: RepoId = RepoId(-1);
+    let mut conn = forge.store().read().await?;
+    rows::stamp(&mut conn, NOWHERE).await?;
+    rows::by_id(&mut conn, NOWHERE, None).await?;
+    plue_store::refs::all(&mut conn, NOWHERE).await?;
+    plue_store::packs::live(&mut conn, NOWHERE).await?;
+    Ok(())
 }
 
 /// Brings the copy of a repository up to its generation, and pins it.
