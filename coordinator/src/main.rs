@@ -22,6 +22,11 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Memory goes from one thread to another with each statement and each page, which the C library's
+/// allocator pays for with locks and with small steps of growth.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Where programs are found where the environment does not say.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 

@@ -107,8 +107,8 @@ fn gzip(bytes: &[u8], level: Compression) -> Vec<u8> {
 }
 
 /// A page in gzip, as quickly as that is worth it.
-pub fn packed(page: &str) -> Vec<u8> {
-    gzip(page.as_bytes(), Compression::new(4))
+pub fn packed(page: impl AsRef<[u8]>) -> Vec<u8> {
+    gzip(page.as_ref(), Compression::new(4))
 }
 
 /// Every file.

@@ -36,6 +36,7 @@ use plue_forge::repositories::{Repository, Role, Visibility};
 use plue_pages::highlight::Lines;
 use plue_pages::repo::{Head, RefKind, Spot};
 use sha2::{Digest, Sha256};
+use std::sync::OnceLock;
 
 /// The largest memory that whole pages take, in bytes.
 const PAGES_BYTES: usize = 48 << 20;
@@ -49,7 +50,15 @@ const CHOICE: usize = 25;
 /// A page as it was written once.
 pub struct Written {
     html: Bytes,
-    gzip: Bytes,
+    /// The same packed, once somebody has asked for that.
+    gzip: OnceLock<Bytes>,
+}
+
+impl Written {
+    fn gzip(&self) -> Bytes {
+        let pack = || plue_pages::assets::packed(&self.html).into();
+        self.gzip.get_or_init(pack).clone()
+    }
 }
 
 /// What was made of repositories' content and may be shown again.
@@ -177,10 +186,11 @@ impl Show {
         match self.version {
             Some(version) if complete => {
                 let written = Written {
-                    gzip: plue_pages::assets::packed(&html).into(),
+                    gzip: OnceLock::new(),
                     html: html.into(),
                 };
-                let bytes = written.html.len() + written.gzip.len();
+                // Packed it takes a part of that again.
+                let bytes = written.html.len() / 2 * 3;
                 let written = site.kept().pages.put(&version, written, bytes);
                 sent(visit, &version, &written)
             }
@@ -200,7 +210,7 @@ fn sent(visit: &Visit, version: &str, written: &Written) -> Response {
     cached::tagged(&visit.headers, &format!("W/\"{version}\""), || {
         let mut response = if takes_gzip(&visit.headers) {
             let coding = [(CONTENT_ENCODING, HeaderValue::from_static("gzip"))];
-            (coding, written.gzip.clone()).into_response()
+            (coding, written.gzip()).into_response()
         } else {
             written.html.clone().into_response()
         };
