@@ -33,32 +33,70 @@ const LARGE_ROUNDS: usize = 3;
 const REQUESTS: usize = 1_000;
 const RATES: &str = "api=1000000/1s, git=1000000/1s";
 
+/// A coordinator with an edge before it, each knowing the other, and somebody who pushes.
+struct Site {
+    plue: Plue,
+    edge: Edge,
+    home: Home,
+    token: String,
+}
+
+impl Site {
+    fn start() -> anyhow::Result<Site> {
+        let listen = free()?;
+        let plue = serve::Settings::new()?
+            .env("EDGE_URL", format!("http://{listen}"))
+            .env("PLUE_LIMITS", RATES)
+            .start()?;
+        let edge = edge::Settings::new(plue.http())?
+            .secrets_of(&plue.data())?
+            .var("RATE_LIMITS", RATES)
+            .listen(listen)
+            .start()?;
+        let (home, token) = plue.newcomer("ada")?;
+        Ok(Site {
+            plue,
+            edge,
+            home,
+            token,
+        })
+    }
+
+    fn stop(self) -> anyhow::Result<()> {
+        self.edge.stop()?;
+        self.plue.stop().map(drop)
+    }
+}
+
+/// What the worker costs: tokens, what is kept, and what is passed on.
 pub fn run() -> anyhow::Result<Vec<Row>> {
-    let listen = free()?;
-    let plue = serve::Settings::new()?
-        .env("EDGE_URL", format!("http://{listen}"))
-        .env("PLUE_LIMITS", RATES)
-        .start()?;
-    let edge = edge::Settings::new(plue.http())?
-        .secrets_of(&plue.data())?
-        .var("RATE_LIMITS", RATES)
-        .listen(listen)
-        .start()?;
-    let (home, token) = plue.newcomer("ada")?;
-    let repository = History::of(200).make(&home, "small.git")?;
+    let site = Site::start()?;
+    let Site {
+        plue,
+        edge,
+        home,
+        token,
+    } = &site;
+    let repository = History::of(200).make(home, "small.git")?;
     home.git(&repository, &["push", "-q", "--mirror", &plue.url("ada/engine")])?;
-    let public = plue.client().bearer(&token).json(
+    let public = plue.client().bearer(token).json(
         "PATCH",
         "/api/ada/engine",
         &serde_json::json!({"isPrivate": false}),
     )?;
     ensure!(public.status == 200, "{}", public.text());
-    let mut rows = vec![verified()?, cached(&edge)?];
-    rows.extend(added(&plue, &edge, &token)?);
-    rows.extend(large(&plue, &edge, &home, &token)?);
-    edge.stop()?;
-    plue.stop()?;
+    let mut rows = vec![verified()?, cached(edge)?];
+    rows.extend(added(plue, edge, token)?);
+    site.stop()?;
     Ok(rows)
+}
+
+/// A gibibyte each way.
+pub fn gibibyte() -> anyhow::Result<Vec<Row>> {
+    let site = Site::start()?;
+    let rows = large(&site.plue, &site.edge, &site.home, &site.token)?;
+    site.stop()?;
+    Ok(rows.into())
 }
 
 fn free() -> anyhow::Result<SocketAddr> {

@@ -103,6 +103,7 @@ const BENCHES: &[Bench] = &[
     ("pages", pages::beside_cgit),
     ("growth", pages::growth::run),
     ("edge", edge::run),
+    ("gibibyte", edge::gibibyte),
 ];
 
 fn main() -> ExitCode {
