@@ -159,8 +159,8 @@ pub async fn insert(tx: &mut Tx<'_>, new: &NewRepositoryRow<'_>, now_ms: i64) ->
 }
 
 /// The number of the repository that a path names now, by its name or by a redirect; one that
-/// nothing has where it leads nowhere. Takes the keys of owner and
-/// name twice, from the placeholder `first` on.
+/// nothing has where it leads nowhere. Takes the keys of owner and name twice, from the placeholder
+/// `first` on.
 fn led(first: usize) -> String {
     let (a, b, c, d) = (first, first + 1, first + 2, first + 3);
     format!(

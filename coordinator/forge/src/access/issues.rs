@@ -10,7 +10,7 @@ use crate::repositories::Repository;
 use crate::roles::Role;
 use crate::{Error, Forge};
 use plue_contract::{AccountId, AccountName, Caller, RepoPath, Scope, Who};
-use plue_store::{Conn, Tx, repositories as rows};
+use plue_store::{Tx, repositories as rows};
 
 /// To open issues and to comment, react and subscribe.
 #[derive(Clone, Copy, Debug)]
@@ -105,18 +105,6 @@ async fn seat(
     Seat::of(found.ok_or(Error::NotFound)?, caller, least)
 }
 
-/// Asks again, within the transaction that makes use of it.
-async fn again(
-    conn: &mut Conn,
-    caller: &Caller,
-    before: &Seat,
-    least: Role,
-    now_ms: i64,
-) -> Result<Seat, Error> {
-    let standing = stand_at(conn, caller, before.repository.id, now_ms).await?;
-    Seat::of(standing, caller, least)
-}
-
 /// Whether the repository's row is locked: for what counts or numbers, or looks at several issues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hold {
@@ -124,23 +112,33 @@ pub(crate) enum Hold {
     Repository,
 }
 
+/// Asks again, within the transaction that makes use of it; the seat as it is now.
+async fn again<A: Action<On = Seat>>(
+    tx: &mut Tx<'_>,
+    permit: &Permit<A>,
+    least: Role,
+    hold: Hold,
+    now_ms: i64,
+) -> Result<Seat, Error> {
+    let id = permit.on.repository.id;
+    if hold == Hold::Repository {
+        rows::lock(tx, id).await?;
+    }
+    let standing = stand_at(tx, &permit.caller, id, now_ms).await?;
+    Seat::of(standing, &permit.caller, least)
+}
+
 impl Permit<TakePart> {
     /// Asks again, within the transaction that makes use of it; the seat as it is now.
     pub(crate) async fn check_again(&self, tx: &mut Tx<'_>, hold: Hold, now_ms: i64) -> Result<Seat, Error> {
-        if hold == Hold::Repository {
-            rows::lock(tx, self.on.repository.id).await?;
-        }
-        again(tx, &self.caller, &self.on, Role::Read, now_ms).await
+        again(tx, self, Role::Read, hold, now_ms).await
     }
 }
 
 impl Permit<TriageRepo> {
     /// Asks again, within the transaction that makes use of it; the seat as it is now.
     pub(crate) async fn check_again(&self, tx: &mut Tx<'_>, hold: Hold, now_ms: i64) -> Result<Seat, Error> {
-        if hold == Hold::Repository {
-            rows::lock(tx, self.on.repository.id).await?;
-        }
-        again(tx, &self.caller, &self.on, Role::Triage, now_ms).await
+        again(tx, self, Role::Triage, hold, now_ms).await
     }
 }
 

@@ -250,6 +250,17 @@ pub(crate) async fn push_again(
     stand_at(conn, caller, id, now_ms).await?.into_push(caller)
 }
 
+/// Whether an account may read a repository by itself, whoever asks: what its visibility and the
+/// account's own roles say, and no credential.
+pub(crate) async fn account_reads(conn: &mut Conn, id: RepoId, account: AccountId) -> Result<bool, Error> {
+    let found = rows::by_id(conn, id, Some(account)).await?;
+    let Some(found) = found.filter(|found| found.repository.deleted_at_ms.is_none()) else {
+        return Ok(false);
+    };
+    let visibility: Visibility = found.repository.visibility.parse()?;
+    Ok(visibility != Visibility::Private || found.rank.and_then(Role::of_rank).is_some())
+}
+
 /// What the caller is to the repository of this number just now.
 pub(super) async fn stand_at(
     conn: &mut Conn,

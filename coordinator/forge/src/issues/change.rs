@@ -5,10 +5,11 @@ use super::labels::{LabelRef, resolve};
 use super::{Issue, MAX_MARKS, Person, Reason, State, fields, find, held};
 use crate::access::Permit;
 use crate::access::issues::{Hold, Seat, TakePart};
+use crate::access::repositories::account_reads;
 use crate::{Error, Forge};
 use plue_contract::{AccountId, AccountName, LabelId, MilestoneId, RepoId};
 use plue_store::issues::{self as rows, ChangeRow};
-use plue_store::{Tx, accounts as account_rows, repositories as repo_rows};
+use plue_store::{Tx, accounts as account_rows};
 use serde_json::json;
 
 /// The most issues that are changed at once.
@@ -369,7 +370,7 @@ async fn assignees(
             .await?
             .ok_or_else(|| Error::invalid("assignees", "there is no such account"))?;
         kept.push(person.id);
-        if !may_read(tx, by.repository(), person.id).await? {
+        if !account_reads(tx, by.repository(), person.id).await? {
             return Err(Error::invalid(
                 "assignees",
                 format!("{} may not read this repository", person.name),
@@ -409,19 +410,6 @@ async fn person(tx: &mut Tx<'_>, named: &PersonRef) -> Result<Option<Person>, Er
     Ok(row.map(|row| Person {
         id: row.id,
         name: row.name,
-    }))
-}
-
-/// Whether an account may read a repository, as far as its own roles go.
-pub(crate) async fn may_read(
-    conn: &mut plue_store::Conn,
-    repository: RepoId,
-    account: AccountId,
-) -> Result<bool, Error> {
-    let found = repo_rows::by_id(conn, repository, Some(account)).await?;
-    Ok(found.is_some_and(|found| {
-        let open = found.repository.visibility != "private";
-        found.repository.deleted_at_ms.is_none() && (open || found.rank.is_some_and(|rank| rank >= 1))
     }))
 }
 
