@@ -1,7 +1,7 @@
 //! The one place that builds things: from the configuration to open doors, and back.
 
 use crate::config::secrets::write_private;
-use crate::config::{self, Blobs as BlobSettings, Config, ConfigError, Secret};
+use crate::config::{self, Blobs as BlobSettings, Config, ConfigError, MailWay, Secret};
 use crate::edge::Notifier;
 use crate::host::Native;
 use crate::http::Door;
@@ -14,12 +14,15 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use plue_blobs::{BlobError, Blobs, S3Settings};
 use plue_contract::seal::{Keyring, Purpose};
 use plue_forge::jobs::Lane;
+use plue_forge::mail::Post;
 use plue_forge::{
-    Chance, Forge, GitSettings, LocalGit, PasswordSettings, PushLimits, QueueSettings, accounts, backup,
+    Chance, Forge, GitSettings, LocalGit, PasswordSettings, People, PushLimits, QueueSettings, accounts,
+    backup,
 };
 use plue_gateway::jwt::Signer;
 use plue_gateway::{AddressSource, Gateway, GatewayConfig, Keys as GatewayKeys, Statements};
 use plue_git::Git;
+use plue_mail::{MailError, Mailer};
 use plue_ssh_bridge::{HostKeyError, HostKeys};
 use plue_store::{PoolSettings, Store, StoreError};
 use serde::Serialize;
@@ -93,6 +96,9 @@ pub enum AppError {
     /// The SSH door's keys.
     #[error("the SSH host keys")]
     HostKeys(#[from] HostKeyError),
+    /// What hands letters over.
+    #[error("PLUE_SMTP_URL")]
+    Mail(#[from] MailError),
     /// The client that tells the edge.
     #[error("EDGE_URL")]
     Edge(#[source] io::Error),
@@ -288,6 +294,24 @@ fn gateway_config(config: &Config, secrets: &config::secrets::Given, addresses: 
     gateway
 }
 
+/// How people come to an account, and how letters reach them.
+fn people(config: &Config, addresses: &Addresses) -> Result<People, AppError> {
+    let from = &config.mail.from;
+    let mailer = match &config.mail.way {
+        MailWay::Nowhere => None,
+        MailWay::Folder(folder) => Some(Mailer::folder(folder, from)?),
+        MailWay::Smtp(Secret(url)) => Some(Mailer::smtp(url, from)?),
+    };
+    Ok(People {
+        site: config.http.site_name.clone(),
+        sign_up: config.sign_up,
+        post: mailer.map(|mailer| Post {
+            mailer,
+            url: addresses.http.clone(),
+        }),
+    })
+}
+
 /// Builds who tells the edge, where there is one, and has the forge tell it so.
 fn notifier(
     config: &Config,
@@ -339,6 +363,7 @@ pub fn door(
 ) -> Result<(Site, Door<Native>), AppError> {
     let gateway_config = gateway_config(config, secrets, &addresses);
     let notifier = notifier(config, secrets, world, &forge)?;
+    forge.meet_people_by(people(config, &addresses)?);
     let site = Site::new(site::Parts {
         forge: forge.clone(),
         clock: world.clock,
@@ -352,6 +377,11 @@ pub fn door(
         signer: Signer::new(&gateway_config.keys.jwt).expect("because there is a token secret by now"),
         issuer: gateway_config.issuer.clone(),
         audience: gateway_config.audience.clone(),
+        origins: [
+            &gateway_config.public_origins[..],
+            &gateway_config.cors_origins[..],
+        ]
+        .concat(),
         addresses,
         name: config.http.site_name.clone(),
         figures,
@@ -541,6 +571,7 @@ async fn chores(
     };
     tokio::join!(
         jobs::run(&site, Lane::Pages, &worker),
+        jobs::run(&site, Lane::Mail, &worker),
         jobs::run(&site, Lane::Rest, &worker),
         jobs::evict(&site, cache_interval),
         watcher,

@@ -282,14 +282,9 @@ describe("pages", { skip }, () => {
       await page.goto("/-/settings");
       await page.getByLabel("Name", { exact: true }).fill("Ada Lovelace");
       await page.getByLabel("About you").fill("Writes programs.\nLondon.");
-      await page.getByLabel("Mail").fill("not an address");
-      await page.locator("form", { has: page.getByLabel("Mail") }).evaluate((form) => (form.noValidate = true));
-      await page.getByRole("button", { name: "Save profile" }).click();
-      assert.equal(await page.getByLabel("Mail").getAttribute("aria-invalid"), "true");
-      assert.equal(await page.getByLabel("About you").inputValue(), "Writes programs.\nLondon.");
-      await page.getByLabel("Mail").fill("ada@plue.test");
       await page.getByRole("button", { name: "Save profile" }).click();
       assert.match(await page.getByRole("status").innerText(), /saved/);
+      assert.equal(await page.getByLabel("About you").inputValue(), "Writes programs.\nLondon.");
       await page.goto("/ada");
       await page.getByRole("heading", { name: "Ada Lovelace" }).waitFor();
 

@@ -3,7 +3,7 @@
 // and in a folder of its own, and gone afterwards.
 
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
@@ -61,7 +61,7 @@ async function freePort() {
 }
 
 /** Limits that no test meets by accident. */
-const wide = ["login", "register", "auth", "api", "standard", "relaxed", "search", "git", "v1", "webhook"];
+const wide = ["login", "register", "password_reset", "email", "wit_auth", "auth", "api", "standard", "relaxed", "search", "git", "v1", "webhook"];
 
 /**
  * Starts the forge and the edge. `variables` are the coordinator's.
@@ -71,6 +71,8 @@ const wide = ["login", "register", "auth", "api", "standard", "relaxed", "search
  * …args)` runs git as a stranger to this machine's own settings. `commit(name, files)` makes a
  * work tree with one commit, `push(tree, path, token)` pushes it through the edge.
  * `repository(path, { private })` makes one that is empty, public unless it is to be private.
+ * `letter(email, to)` waits for a letter to that address with a link to `to`, and answers the link
+ * as it is at the edge.
  */
 export async function startSite({ variables = {} } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "plue-browser-"));
@@ -138,6 +140,21 @@ export async function startSite({ variables = {} } = {}) {
     },
     repository(path, { private: hidden = false, description = "" } = {}) {
       admin("repo", "create", path, "--description", description, ...(hidden ? ["--private"] : []));
+    },
+    async letter(email, to = "/-/verify") {
+      const folder = join(data, "mail");
+      for (let tries = 0; tries < 300; tries += 1) {
+        const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith(".eml")).sort() : [];
+        for (const file of files.reverse()) {
+          const text = readFileSync(join(folder, file), "utf8").replaceAll("=\r\n", "").replaceAll("=3D", "=");
+          const link = text.match(/https?:\/\/[^\s]+/)?.[0];
+          if (text.includes(`To: ${email}\r\n`) && link?.includes(to)) {
+            return url + new URL(link).pathname + new URL(link).search;
+          }
+        }
+        await new Promise((ok) => setTimeout(ok, 100));
+      }
+      throw new Error(`no letter to ${email} arrived`);
     },
     token(name, scopes = "repo,user") {
       return JSON.parse(admin("token", "create", "--user", name, "--scopes", scopes)).token;

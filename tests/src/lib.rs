@@ -17,5 +17,6 @@ pub mod push;
 pub mod s3;
 pub mod serve;
 pub mod slow;
+pub mod smtp;
 pub mod soak;
 pub mod trace;

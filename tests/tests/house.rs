@@ -66,6 +66,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("coordinator/store/src", &["plue_store", "plue_contract"]),
     ("coordinator/git/src", &["plue_git", "plue_contract"]),
     ("coordinator/blobs/src", &["plue_blobs", "plue_contract"]),
+    ("coordinator/mail/src", &["plue_mail"]),
     (
         "coordinator/forge/src",
         &[
@@ -73,6 +74,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "plue_store",
             "plue_git",
             "plue_blobs",
+            "plue_mail",
             "plue_contract",
         ],
     ),
@@ -148,6 +150,7 @@ fn words_stay_in_their_room() {
         ("gix::", &["coordinator/git/"]),
         ("axum::", &["coordinator/src/"]),
         ("argon2::", &["coordinator/forge/"]),
+        ("lettre::", &["coordinator/mail/"]),
         ("maud::", &["coordinator/pages/"]),
         ("Command::new(\"git\")", &["coordinator/git/"]),
     ];

@@ -51,8 +51,14 @@ actions! {
     AccountLink = "account.link";
     /// A password was changed by its owner.
     PasswordChange = "password.change";
-    /// A password was given by an administrator.
+    /// A password was given by an administrator, or set by a link that was sent.
     PasswordReset = "password.reset";
+    /// A link was sent that sets another password.
+    PasswordLink = "password.link";
+    /// An account got another address for mail.
+    EmailChange = "email.change";
+    /// An address for mail was proven by its link.
+    EmailVerify = "email.verify";
     /// Somebody signed in.
     SessionOpen = "session.open";
     /// Somebody who knew a name did not know its password.

@@ -3,6 +3,7 @@
 //! Here is which jobs there are, when they run, and what happens when one fails; what each of
 //! them does is a function of the noun that it is about.
 
+use crate::mail::{self, Letter};
 use crate::{Error, Forge, browse, edge, maintenance, sessions, sweeper};
 use plue_contract::{RepoId, causes};
 use plue_store::Tx;
@@ -46,6 +47,13 @@ pub enum Job {
         /// The repository.
         repository: RepoId,
     },
+    /// Send a letter.
+    Mail {
+        /// Which.
+        letter: Letter,
+        /// When it was asked for, in milliseconds since 1970.
+        asked_at_ms: i64,
+    },
 }
 
 /// Jobs that wait for each other. Those of one lane run one after the other, and no lane waits for
@@ -54,21 +62,26 @@ pub enum Job {
 pub enum Lane {
     /// What pages read: of a very large repository that takes minutes, the first time.
     Pages,
+    /// Letters: a mail server may take its time.
+    Mail,
     /// All the rest.
     Rest,
 }
 
 /// The kind of the jobs of [`Lane::Pages`].
 const PAGES: &str = "prepare";
+/// The kind of the jobs of [`Lane::Mail`].
+const MAIL: &str = "mail";
 
 impl Lane {
     /// Every lane.
-    pub const ALL: [Self; 2] = [Self::Pages, Self::Rest];
+    pub const ALL: [Self; 3] = [Self::Pages, Self::Mail, Self::Rest];
 
     fn jobs(self) -> Which<'static> {
         match self {
             Self::Pages => Which::Of(PAGES),
-            Self::Rest => Which::OtherThan(PAGES),
+            Self::Mail => Which::Of(MAIL),
+            Self::Rest => Which::NoneOf(&[PAGES, MAIL]),
         }
     }
 }
@@ -90,6 +103,7 @@ impl Job {
             Self::PurgeDeleted { .. } => "purge_deleted",
             Self::Maintain { .. } => "maintain",
             Self::Prepare { .. } => PAGES,
+            Self::Mail { .. } => MAIL,
         }
     }
 
@@ -102,6 +116,7 @@ impl Job {
             | Self::Prepare { repository } => {
                 format!("{}:{repository}", self.kind())
             }
+            Self::Mail { letter, .. } => format!("{}:{}", self.kind(), letter.key()),
         }
     }
 
@@ -122,6 +137,9 @@ impl Job {
             }
             Self::Maintain { repository } => maintenance::maintain(forge, *repository, now_ms).await,
             Self::Prepare { repository } => browse::prepare::prepare(forge, *repository).await,
+            Self::Mail { letter, asked_at_ms } => {
+                mail::send(forge, letter, *asked_at_ms, request_id, now_ms).await
+            }
         }
     }
 }
@@ -302,6 +320,13 @@ mod tests {
             },
             Job::Prepare {
                 repository: RepoId(7),
+            },
+            Job::Mail {
+                letter: Letter::Reset {
+                    email: "ada@plue.test".to_owned(),
+                    back: Some("/a".to_owned()),
+                },
+                asked_at_ms: 7,
             },
         ];
         for job in jobs {

@@ -20,6 +20,7 @@ pub mod import;
 pub mod issues;
 pub mod jobs;
 mod local_git;
+pub mod mail;
 mod maintenance;
 pub mod organisations;
 mod passwords;
@@ -77,6 +78,18 @@ struct Inner {
     parts: Parts,
     passwords: Passwords,
     edge: Teller,
+    people: OnceLock<People>,
+}
+
+/// How people come to an account, and are written to.
+#[derive(Clone, Debug, Default)]
+pub struct People {
+    /// What the site calls itself.
+    pub site: String,
+    /// Whether everybody may make an account for themselves.
+    pub sign_up: bool,
+    /// How letters leave; none: the site sends none.
+    pub post: Option<mail::Post>,
 }
 
 /// Tells the edge, once somebody has said how.
@@ -98,6 +111,7 @@ impl Forge {
                 parts,
                 passwords,
                 edge: Teller::default(),
+                people: OnceLock::new(),
             }),
         })
     }
@@ -110,6 +124,30 @@ impl Forge {
 
     pub(crate) fn tell_edge(&self) -> Option<edge::Tell> {
         self.inner.edge.0.get().cloned()
+    }
+
+    /// Says how people come to an account and are written to. Without it nobody makes an account
+    /// for themselves, and no letter is sent. Only the first one counts.
+    pub fn meet_people_by(&self, people: People) {
+        let _ = self.inner.people.set(people);
+    }
+
+    /// Whether everybody may make an account for themselves.
+    pub fn lets_people_join(&self) -> bool {
+        self.inner.people.get().is_some_and(|people| people.sign_up)
+    }
+
+    pub(crate) fn site_name(&self) -> &str {
+        self.inner.people.get().map_or("Plue", |people| &people.site)
+    }
+
+    /// Whether the site sends letters.
+    pub fn sends_mail(&self) -> bool {
+        self.post().is_some()
+    }
+
+    pub(crate) fn post(&self) -> Option<&mail::Post> {
+        self.inner.people.get()?.post.as_ref()
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {

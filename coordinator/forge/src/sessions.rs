@@ -7,8 +7,8 @@ use crate::accounts::{Account, who};
 use crate::audit::{Action, Note, note};
 use crate::{Error, Forge};
 use plue_contract::credentials::{SessionCookie, secret_hash};
-use plue_contract::{AccountName, Caller, Scopes, SessionId, Via, Who};
-use plue_store::accounts as account_rows;
+use plue_contract::{Caller, Scopes, SessionId, Via, Who};
+use plue_store::accounts::{self as account_rows, AccountRow};
 use plue_store::sessions::{self as rows, SessionRow};
 use plue_store::{Conn, Tx};
 use serde_json::json;
@@ -64,7 +64,7 @@ pub enum SignIn {
     },
     /// By name and password.
     Password {
-        /// The account's name, as it was typed.
+        /// The account's name or its address for mail, as it was typed.
         name: String,
         /// The password.
         password: String,
@@ -119,25 +119,8 @@ pub async fn open(forge: &Forge, by: SignIn, client: Client, now_ms: i64) -> Res
             }
         }
     };
-    let id = SessionId(forge.ulid(now_ms));
-    let secret: [u8; 32] = forge.random();
-    let (cookie, hash) = cookie(&id, &secret)?;
-    let (address, request_id) = (client.address, &client.request_id.clone());
-    let fresh = &Session {
-        id,
-        address: client.address.map(|address| address.to_string()),
-        user_agent: client.user_agent.map(|agent| {
-            agent
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(MAX_USER_AGENT_CHARS)
-                .collect()
-        }),
-        created_at_ms: now_ms,
-        rotated_at_ms: now_ms,
-        expires_at_ms: now_ms + LIFETIME_MS,
-    };
-    let opened = forge
+    let fresh = &Fresh::new(forge, client, now_ms)?;
+    let account = forge
         .store()
         .in_tx("sessions.open", |tx| {
             Box::pin(async move {
@@ -154,59 +137,110 @@ pub async fn open(forge: &Forge, by: SignIn, client: Client, now_ms: i64) -> Res
                 let Some(account) = account.filter(|account| !account.is_disabled) else {
                     return Ok(None);
                 };
-                let row = SessionRow {
-                    id: fresh.id.clone(),
-                    account_id: account.id,
-                    secret_hash: hash.to_vec(),
-                    previous_hash: None,
-                    previous_until_ms: None,
-                    address: fresh.address.clone(),
-                    user_agent: fresh.user_agent.clone(),
-                    created_at_ms: fresh.created_at_ms,
-                    rotated_at_ms: fresh.rotated_at_ms,
-                    expires_at_ms: fresh.expires_at_ms,
-                };
-                rows::insert(tx, &row).await?;
-                account_rows::set_last_login(tx, account.id, now_ms).await?;
-                let caller = Caller {
-                    who: who(&account, Via::Session(fresh.id.clone()), Scopes::ALL, None),
-                    address,
-                    request_id: request_id.clone(),
-                };
-                let by = match by {
+                let how = match by {
                     Verified::Link(_) => "link",
                     Verified::Password(_) => "password",
                 };
-                let detail = json!({ "session": fresh.id, "by": by });
-                let told = Note::of_account(Action::SessionOpen, account.id, &account.name, detail);
-                note(tx, &caller, told, now_ms).await?;
-                Ok::<_, Error>(Some(Account {
-                    last_login_at_ms: Some(now_ms),
-                    ..account.into()
-                }))
+                enter(tx, fresh, account, how, now_ms).await.map(Some)
             })
         })
         .await?;
-    Ok(opened.map(|account| Opened {
-        session: fresh.clone(),
-        account,
-        cookie,
-    }))
+    Ok(account.map(|account| fresh.opened(account)))
+}
+
+/// A session that is about to be opened, with its secret.
+pub(crate) struct Fresh {
+    session: Session,
+    cookie: String,
+    hash: [u8; 32],
+    address: Option<IpAddr>,
+    request_id: String,
+}
+
+impl Fresh {
+    /// Prepares a session for a client.
+    pub(crate) fn new(forge: &Forge, client: Client, now_ms: i64) -> Result<Self, Error> {
+        let id = SessionId(forge.ulid(now_ms));
+        let (cookie, hash) = cookie(&id, &forge.random())?;
+        let session = Session {
+            id,
+            address: client.address.map(|address| address.to_string()),
+            user_agent: client.user_agent.map(|agent| {
+                agent
+                    .chars()
+                    .filter(|c| !c.is_control())
+                    .take(MAX_USER_AGENT_CHARS)
+                    .collect()
+            }),
+            created_at_ms: now_ms,
+            rotated_at_ms: now_ms,
+            expires_at_ms: now_ms + LIFETIME_MS,
+        };
+        Ok(Self {
+            session,
+            cookie,
+            hash,
+            address: client.address,
+            request_id: client.request_id,
+        })
+    }
+
+    /// The session, once it is an account's.
+    pub(crate) fn opened(&self, account: Account) -> Opened {
+        Opened {
+            session: self.session.clone(),
+            account,
+            cookie: self.cookie.clone(),
+        }
+    }
+}
+
+/// Opens a session of an account, which was found to be the caller's `how`: as in `password`.
+pub(crate) async fn enter(
+    tx: &mut Tx<'_>,
+    fresh: &Fresh,
+    account: AccountRow,
+    how: &'static str,
+    now_ms: i64,
+) -> Result<Account, Error> {
+    let session = &fresh.session;
+    let row = SessionRow {
+        id: session.id.clone(),
+        account_id: account.id,
+        secret_hash: fresh.hash.to_vec(),
+        previous_hash: None,
+        previous_until_ms: None,
+        address: session.address.clone(),
+        user_agent: session.user_agent.clone(),
+        created_at_ms: session.created_at_ms,
+        rotated_at_ms: session.rotated_at_ms,
+        expires_at_ms: session.expires_at_ms,
+    };
+    rows::insert(tx, &row).await?;
+    account_rows::set_last_login(tx, account.id, now_ms).await?;
+    let caller = Caller {
+        who: who(&account, Via::Session(session.id.clone()), Scopes::ALL, None),
+        address: fresh.address,
+        request_id: fresh.request_id.clone(),
+    };
+    let detail = json!({ "session": session.id, "by": how });
+    let told = Note::of_account(Action::SessionOpen, account.id, &account.name, detail);
+    note(tx, &caller, told, now_ms).await?;
+    Ok(Account {
+        last_login_at_ms: Some(now_ms),
+        ..account.into()
+    })
 }
 
 /// Writes down that somebody did not know the password of an account that is there. The limits of
 /// the gateway bound how often.
 async fn refuse(forge: &Forge, name: &str, client: &Client, now_ms: i64) -> Result<(), Error> {
-    let Ok(name) = name.parse::<AccountName>() else {
-        return Ok(());
-    };
-    let name = &name;
     let caller = &Caller::anonymous(client.address, client.request_id.clone());
     forge
         .store()
         .in_tx("sessions.refuse", |tx| {
             Box::pin(async move {
-                let Some(account) = account_rows::by_name(tx, name).await? else {
+                let Some(account) = crate::accounts::named(tx, name).await? else {
                     return Ok(());
                 };
                 let told = Note::of_account(Action::SessionRefuse, account.id, &account.name, json!({}));
@@ -236,7 +270,7 @@ async fn note_ended(
 /// What was verified before the transaction.
 enum Verified {
     Link([u8; 32]),
-    Password(Box<plue_store::accounts::AccountRow>),
+    Password(Box<AccountRow>),
 }
 
 async fn verified_password(
@@ -402,6 +436,7 @@ pub async fn sweep(forge: &Forge, now_ms: i64) -> Result<u64, Error> {
         .in_tx("sessions.sweep", |tx| {
             Box::pin(async move {
                 plue_store::accounts::delete_expired_links(tx, now_ms).await?;
+                plue_store::mail_links::delete_expired(tx, now_ms).await?;
                 Ok(rows::delete_expired(tx, now_ms).await?)
             })
         })

@@ -33,6 +33,7 @@ pub enum Icon {
     Key,
     Link,
     Lock,
+    Mail,
     More,
     People,
     Person,
@@ -124,6 +125,10 @@ const DRAWINGS: &[(&str, &str)] = &[
     (
         "lock",
         "<rect x='3' y='7' width='10' height='7' rx='1'/><path d='M5 7V5a3 3 0 0 1 6 0v2'/>",
+    ),
+    (
+        "mail",
+        "<rect x='1.75' y='3.5' width='12.5' height='9' rx='1'/><path d='m2 4.5 6 4.75 6-4.75'/>",
     ),
     ("more", "<path d='M3.5 8v.1M8 8v.1M12.5 8v.1'/>"),
     (

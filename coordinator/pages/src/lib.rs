@@ -33,6 +33,7 @@ pub mod repositories;
 pub mod repository_settings;
 pub mod settings;
 pub mod sign_in;
+pub mod sign_up;
 
 pub use assets::Script;
 pub use frame::{Frame, Notice, Page, Step, Tab, Viewer, layout};

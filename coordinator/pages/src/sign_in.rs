@@ -8,8 +8,11 @@ use maud::html;
 mod words {
     pub const TITLE: &str = "Sign in";
     pub const NAME: &str = "Name";
+    pub const NAME_HINT: &str = "Your account's name, or its address for mail.";
     pub const PASSWORD: &str = "Password";
     pub const ONCE: &str = "This link signs you in once.";
+    pub const FORGOT: &str = "Forgotten your password?";
+    pub const SIGN_UP: &str = "Make an account";
     pub const OTHERWISE: &str = "No password, or a forgotten one? An administrator of this site can send you a link that signs you in once.";
 }
 
@@ -22,6 +25,10 @@ pub struct SignIn {
     pub name: String,
     /// Where to go afterwards, as an address of this site; may be empty.
     pub to: String,
+    /// Whether everybody may make an account.
+    pub sign_up: bool,
+    /// Whether the site sends letters.
+    pub sends_mail: bool,
     /// What was wrong.
     pub wrong: Option<String>,
 }
@@ -38,12 +45,20 @@ pub fn page(frame: &Frame, sign_in: &SignIn) -> String {
                     p { (words::ONCE) }
                     input type="hidden" name="token" value=(token);
                 } @else {
-                    (Field::new("username", words::NAME).value(&sign_in.name).autocomplete("username").required().focus())
+                    (Field::new("username", words::NAME).value(&sign_in.name).autocomplete("username").hint(words::NAME_HINT)
+                        .required().focus())
                     (Field::new("password", words::PASSWORD).password("current-password").required())
                 }
                 button.primary.wide type="submit" { (words::TITLE) }
             }
-            @if sign_in.token.is_none() { p.hint { (words::OTHERWISE) } }
+            @if sign_in.token.is_none() {
+                @if sign_in.sends_mail {
+                    p { a href="/-/forgot" { (words::FORGOT) } }
+                } @else {
+                    p.hint { (words::OTHERWISE) }
+                }
+                @if sign_in.sign_up { p { a href="/-/sign-up" { (words::SIGN_UP) } } }
+            }
         }
     };
     layout(

@@ -9,6 +9,7 @@ pub mod variables;
 
 pub use source::{Map, Source};
 
+use plue_forge::mail;
 use plue_gateway::AddressRange;
 use plue_gateway::limits::{Preset, Rate};
 use plue_ssh_bridge::Network;
@@ -38,6 +39,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The HTTP door.
     pub http: Http,
+    /// Whether everybody may make an account for themselves.
+    pub sign_up: bool,
+    /// How letters leave.
+    pub mail: Mail,
     /// What is secret, as far as it was given.
     pub secrets: secrets::Given,
     /// The database's address.
@@ -91,6 +96,26 @@ pub struct Http {
     pub shutdown_grace: Duration,
     /// Rate limits that differ from the presets.
     pub limits: Vec<(Preset, Rate)>,
+}
+
+/// How letters leave.
+#[derive(Clone, Debug)]
+pub struct Mail {
+    /// Whom they are from.
+    pub from: String,
+    /// Which way they go.
+    pub way: MailWay,
+}
+
+/// Which way letters go.
+#[derive(Clone, Debug)]
+pub enum MailWay {
+    /// None are sent.
+    Nowhere,
+    /// Into a folder.
+    Folder(PathBuf),
+    /// To the server of this address.
+    Smtp(Secret),
 }
 
 /// Where packs are kept.
@@ -446,6 +471,8 @@ impl Reader<'_> {
         Config {
             environment: environment.unwrap_or(Environment::Production),
             http: self.http(),
+            sign_up: self.flag("PLUE_SIGN_UP"),
+            mail: self.mail(&data_dir, environment),
             secrets: secrets::Given {
                 token: self.secrets("JWT_SECRET", "JWT_SECRET_PREVIOUS"),
                 edge: self.secrets("EDGE_SECRET", "EDGE_SECRET_PREVIOUS"),
@@ -488,6 +515,24 @@ impl Reader<'_> {
         };
         self.optional("DATABASE_URL", known)
             .unwrap_or_else(|| format!("sqlite:{}", data_dir.join("plue.db").display()))
+    }
+
+    fn mail(&self, data_dir: &std::path::Path, environment: Option<Environment>) -> Mail {
+        let server = |text: &str| mail::is_server(text).then(|| Secret(text.to_owned()));
+        let folder = self.optional("PLUE_MAIL_DIR", |text| Some(PathBuf::from(text)));
+        let way = match (self.optional("PLUE_SMTP_URL", server), folder) {
+            (Some(server), _) => MailWay::Smtp(server),
+            (None, Some(folder)) => MailWay::Folder(folder),
+            (None, None) if environment == Some(Environment::Development) => {
+                MailWay::Folder(data_dir.join("mail"))
+            }
+            (None, None) => MailWay::Nowhere,
+        };
+        let sender = |text: &str| mail::is_sender(text).then(|| text.to_owned());
+        Mail {
+            from: self.parse("PLUE_MAIL_FROM", sender).unwrap_or_default(),
+            way,
+        }
     }
 
     fn http(&self) -> Http {

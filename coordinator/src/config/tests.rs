@@ -67,6 +67,9 @@ fn a_bad_value_is_named_with_what_was_expected() {
         ("PLUE_LIMITS", "nonsense=5/60s"),
         ("DATABASE_URL", "mysql://localhost/plue"),
         ("EDGE_URL", "edge.example"),
+        ("PLUE_SIGN_UP", "everybody"),
+        ("PLUE_SMTP_URL", "mail.plue.example"),
+        ("PLUE_MAIL_FROM", "Plue"),
         ("PLUE_LOG_FORMAT", "xml"),
         ("PLUE_SHUTDOWN_GRACE", "-1"),
         ("PLUE_MAX_OBJECT_BYTES", "99999999999G"),
@@ -75,8 +78,26 @@ fn a_bad_value_is_named_with_what_was_expected() {
         assert_eq!(faults.len(), 1, "{name}={value}: {faults:?}");
         assert!(faults[0].starts_with(name), "{faults:?}");
     }
+    let leak = faults(&[("PLUE_SMTP_URL", "imap://me:hunter2@localhost")]);
+    assert!(!leak[0].contains("hunter2"), "{leak:?}");
     let leak = faults(&[("DATABASE_URL", "mysql://me:hunter2@localhost/plue")]);
     assert!(!leak[0].contains("hunter2"), "{leak:?}");
+}
+
+#[test]
+fn letters_go_to_the_server_else_in_development_into_a_folder() {
+    let way = |pairs: &[(&str, &str)]| read(pairs).unwrap().mail.way;
+    let production = ("PLUE_ENV", "production");
+    let server = ("PLUE_SMTP_URL", "smtp://mail.plue.example:587?tls=required");
+    assert!(matches!(way(&[]), MailWay::Folder(dir) if dir.ends_with("data/mail")));
+    assert!(matches!(way(&[production]), MailWay::Nowhere));
+    assert!(
+        matches!(way(&[production, ("PLUE_MAIL_DIR", "/m")]), MailWay::Folder(dir) if dir.ends_with("m"))
+    );
+    assert!(matches!(
+        way(&[server, ("PLUE_MAIL_DIR", "/m")]),
+        MailWay::Smtp(_)
+    ));
 }
 
 #[test]

@@ -150,6 +150,32 @@ pub const VARIABLES: &[Variable] = &[
         "a short text",
         "What the site calls itself.",
     ),
+    plain(
+        "PLUE_SIGN_UP",
+        "true",
+        FLAG,
+        "Whether everybody may make an account for themselves; else administrators make them.",
+    ),
+    Variable {
+        name: "PLUE_SMTP_URL",
+        aliases: &[],
+        default: "",
+        expects: "smtp://host:port (?tls=required for STARTTLS) or smtps://host, with user:password@ before the host",
+        about: "The server that takes letters. Without one, letters are laid into PLUE_MAIL_DIR in development, and in production none are sent.",
+        show: Show::Url,
+    },
+    plain(
+        "PLUE_MAIL_FROM",
+        "Plue <plue@localhost>",
+        "a sender such as Plue <plue@example.org>",
+        "Whom letters are from.",
+    ),
+    plain(
+        "PLUE_MAIL_DIR",
+        "",
+        "a folder",
+        "Where letters are laid, each a file, while there is no server that takes them; none is in the data folder.",
+    ),
     also(
         plain(
             "CORS_ORIGINS",

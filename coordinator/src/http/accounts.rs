@@ -20,6 +20,7 @@ pub struct AccountView {
     uuid: String,
     username: String,
     email: Option<String>,
+    email_verified: bool,
     display_name: String,
     bio: String,
     avatar_url: Option<String>,
@@ -38,6 +39,7 @@ impl AccountView {
             uuid: account.uuid.clone(),
             username: account.name.to_string(),
             email: account.email.clone(),
+            email_verified: account.email_verified,
             display_name: account.display_name.clone(),
             bio: account.bio.clone(),
             avatar_url: account.avatar_url.clone(),
@@ -214,6 +216,8 @@ pub struct ProfileBody {
     #[serde(default, deserialize_with = "three_ways")]
     #[schema(value_type = Option<String>)]
     email: Option<Option<String>>,
+    /// The present password, which another address asks for where there is one.
+    current_password: Option<String>,
     #[serde(default, deserialize_with = "three_ways")]
     #[schema(value_type = Option<String>)]
     avatar_url: Option<Option<String>>,
@@ -232,6 +236,7 @@ pub async fn update_me(
         display_name: body.display_name.map(Option::unwrap_or_default),
         bio: body.bio.map(Option::unwrap_or_default),
         email: body.email.map(Option::unwrap_or_default),
+        present_password: body.current_password,
         avatar_url: body.avatar_url.map(Option::unwrap_or_default),
     };
     let account = accounts::update_profile(&site.forge, permit, change, site.now_ms()).await?;

@@ -87,13 +87,18 @@ pub async fn open(
             "Send `username` and `password`, or a one-time `token`.",
         )
     })?;
+    let client = client_of(caller, headers);
+    Ok(sessions::open(&site.forge, sign_in, client, site.now_ms()).await?)
+}
+
+/// The client behind a request, as its owner will recognise it.
+pub fn client_of(caller: &Caller, headers: &HeaderMap) -> Client {
     let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-    let client = Client {
+    Client {
         address: caller.address,
         user_agent: user_agent.map(str::to_owned),
         request_id: caller.request_id.clone(),
-    };
-    Ok(sessions::open(&site.forge, sign_in, client, site.now_ms()).await?)
+    }
 }
 
 fn lifetime_s() -> u64 {
@@ -212,7 +217,15 @@ pub struct AccessToken {
     expires_at: String,
 }
 
-fn access_token(site: &Site, account: &Account, session: &Session) -> Result<AccessToken, Failure> {
+impl AccessToken {
+    /// The token itself.
+    pub fn into_text(self) -> String {
+        self.access_token
+    }
+}
+
+/// Makes a short token for a session.
+pub fn access_token(site: &Site, account: &Account, session: &Session) -> Result<AccessToken, Failure> {
     let now_s = u64::try_from(site.now_ms() / 1_000).unwrap_or_default();
     let ends_s = u64::try_from(session.expires_at_ms / 1_000).unwrap_or_default();
     let exp = ends_s.min(now_s + TOKEN_LIFETIME_S);
@@ -234,7 +247,8 @@ fn access_token(site: &Site, account: &Account, session: &Session) -> Result<Acc
     })
 }
 
-async fn own_session(site: &Site, caller: &Caller) -> Result<(Account, Session), Failure> {
+/// The account and the session that somebody calls with.
+pub async fn own_session(site: &Site, caller: &Caller) -> Result<(Account, Session), Failure> {
     let id = session_of(caller)?;
     let permit = read_self(&site.forge, caller, site.now_ms()).await?;
     let account = permit.on().clone();

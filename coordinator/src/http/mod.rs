@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod auth;
+pub mod better_auth;
 pub mod body;
 pub mod browse;
 pub mod cached;

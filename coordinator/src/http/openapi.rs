@@ -3,8 +3,8 @@
 use super::cached;
 use super::failure::Failure;
 use super::{
-    accounts, audit, auth, browse, collaborators, health, history, issues, organisations, repositories,
-    ssh_keys, sync, teams, tokens,
+    accounts, audit, auth, better_auth, browse, collaborators, health, history, issues, organisations,
+    repositories, ssh_keys, sync, teams, tokens,
 };
 use axum::response::Response;
 use http::HeaderMap;
@@ -19,6 +19,9 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
         health::health, health::healthz, health::ready, health::figures,
         auth::me, auth::login, auth::logout, auth::csrf_token, auth::token, auth::refresh,
         auth::list_sessions, auth::end_sessions, auth::end_session,
+        better_auth::sign_up, better_auth::by_email, better_auth::by_username, better_auth::sign_out,
+        better_auth::is_username_available, better_auth::get_session, better_auth::request_reset,
+        better_auth::follow_reset, better_auth::reset, better_auth::send_verification, better_auth::verify,
         accounts::list, accounts::search, accounts::get, accounts::repositories_of, accounts::update_me,
         ssh_keys::list, ssh_keys::add, ssh_keys::delete,
         tokens::list, tokens::create, tokens::delete,

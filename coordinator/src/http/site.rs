@@ -1,5 +1,6 @@
 //! What every handler may use: the forge, the clock, the keys, and how the site is reached.
 
+use super::pages::is_of_this_site;
 use super::pages::repo::Kept;
 use crate::edge::Notifier;
 use crate::edition::edition;
@@ -73,6 +74,8 @@ pub struct Parts {
     pub audience: String,
     /// How people reach the site.
     pub addresses: Addresses,
+    /// The origins whose pages may be the end of a link: the site's own, and those that are listed.
+    pub origins: Vec<String>,
     /// What the site calls itself.
     pub name: String,
     /// The figures of the process.
@@ -113,6 +116,16 @@ impl Site {
     /// What was made of repositories' content and may be shown again.
     pub fn kept(&self) -> &Arc<Kept> {
         &self.1
+    }
+
+    /// Whether a link of ours may lead there: a path of this site, or an address of a listed origin.
+    pub fn may_lead_to(&self, address: &str) -> bool {
+        let clean = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        let of_origin = |origin: &String| {
+            let rest = address.strip_prefix(origin.as_str());
+            rest.is_some_and(|rest| clean(rest) && (rest.is_empty() || rest.starts_with(['/', '?'])))
+        };
+        is_of_this_site(address) || self.0.origins.iter().any(of_origin)
     }
 
     /// Has the edge forget sessions that have ended.

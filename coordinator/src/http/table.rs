@@ -3,8 +3,8 @@
 
 use super::site::Site;
 use super::{
-    accounts, audit, auth, browse, collaborators, git, health, history, internal, issues, openapi,
-    organisations, pages, repositories, ssh_keys, sync, teams, tokens,
+    accounts, audit, auth, better_auth, browse, collaborators, git, health, history, internal, issues,
+    openapi, organisations, pages, repositories, ssh_keys, sync, teams, tokens,
 };
 use axum::extract::Request;
 use axum::response::Response;
@@ -56,6 +56,14 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         on("POST /logout", pages::sign_in::sign_out),
         on("GET /new", pages::create::get),
         on("POST /new", pages::create::post),
+        on("GET /-/sign-up", pages::sign_up::get),
+        on("POST /-/sign-up", pages::sign_up::post),
+        on("GET /-/forgot", pages::recover::forgot),
+        on("POST /-/forgot", pages::recover::ask),
+        on("GET /-/reset", pages::recover::reset),
+        on("POST /-/reset", pages::recover::set),
+        on("GET /-/verify", pages::recover::verify),
+        on("POST /-/verify", pages::recover::prove),
         on("GET /explore", pages::explore::get),
         on("GET /search", pages::explore::search),
         on("GET /{owner}", pages::organisation::get),
@@ -66,6 +74,9 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
             "POST /-/settings/password",
             pages::settings::profile::set_password,
         ),
+        on("GET /-/settings/email", pages::settings::email::get),
+        on("POST /-/settings/email", pages::settings::email::post),
+        on("POST /-/settings/email/verify", pages::settings::email::verify),
         on("GET /-/settings/keys", pages::settings::keys::get),
         on("POST /-/settings/keys", pages::settings::keys::add),
         on(
@@ -236,6 +247,26 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         on("GET /api/auth/sessions", auth::list_sessions),
         on("DELETE /api/auth/sessions", auth::end_sessions),
         on("DELETE /api/auth/sessions/{id}", auth::end_session),
+        on("POST /api/auth/sign-up/email", better_auth::sign_up),
+        on("POST /api/auth/sign-in/email", better_auth::by_email),
+        on("POST /api/auth/sign-in/username", better_auth::by_username),
+        on("POST /api/auth/sign-out", better_auth::sign_out),
+        on(
+            "POST /api/auth/is-username-available",
+            better_auth::is_username_available,
+        ),
+        on("GET /api/auth/get-session", better_auth::get_session),
+        on(
+            "POST /api/auth/request-password-reset",
+            better_auth::request_reset,
+        ),
+        on("GET /api/auth/reset-password/{token}", better_auth::follow_reset),
+        on("POST /api/auth/reset-password", better_auth::reset),
+        on(
+            "POST /api/auth/send-verification-email",
+            better_auth::send_verification,
+        ),
+        on("GET /api/auth/verify-email", better_auth::verify),
         on("GET /api/users", accounts::list),
         on("GET /api/users/search", accounts::search),
         on("GET /api/users/{username}", accounts::get),

@@ -20,6 +20,8 @@ pub struct AccountRow {
     pub bio: String,
     /// Its address for mail.
     pub email: Option<String>,
+    /// When it was last seen that its owner reads what is sent there.
+    pub email_verified_at_ms: Option<i64>,
     /// Where its picture is.
     pub avatar_url: Option<String>,
     /// Its Ethereum address, in lower case.
@@ -51,6 +53,7 @@ impl<'r> FromRow<'r, AnyRow> for AccountRow {
             display_name: row.try_get("display_name")?,
             bio: row.try_get("bio")?,
             email: row.try_get("email")?,
+            email_verified_at_ms: row.try_get("email_verified_at_ms")?,
             avatar_url: row.try_get("avatar_url")?,
             wallet_address: row.try_get("wallet_address")?,
             password_hash: row.try_get("password_hash")?,
@@ -67,7 +70,8 @@ impl<'r> FromRow<'r, AnyRow> for AccountRow {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT a.id, a.uuid, a.name, a.kind, a.display_name, a.bio, a.email, a.avatar_url, a.wallet_address, ",
+            "SELECT a.id, a.uuid, a.name, a.kind, a.display_name, a.bio, a.email, a.email_verified_at_ms, ",
+            "a.avatar_url, a.wallet_address, ",
             "a.password_hash, a.is_admin, a.is_disabled, a.created_at_ms, a.updated_at_ms, a.last_login_at_ms ",
             "FROM accounts a ",
             $rest
@@ -141,6 +145,17 @@ pub async fn owner_by_name(conn: &mut Conn, name: &AccountName) -> Result<Option
         .bind(name.key())
         .optional(conn)
         .await
+}
+
+/// The person with this address for mail, in whatever letter case.
+pub async fn by_email(conn: &mut Conn, email: &str) -> Result<Option<AccountRow>, StoreError> {
+    query(
+        "accounts.by_email",
+        select!("WHERE a.email_key = $1 AND a.kind = 'person'"),
+    )
+    .bind(email.to_lowercase())
+    .optional(conn)
+    .await
 }
 
 /// The account with this id, kept from being changed by others until the transaction ends.
@@ -320,13 +335,14 @@ pub async fn count_public_repositories(
 pub async fn update_profile(tx: &mut Tx<'_>, row: &AccountRow, now_ms: i64) -> Result<(), StoreError> {
     query(
         "accounts.update_profile",
-        "UPDATE accounts SET display_name = $1, bio = $2, email = $3, email_key = $4, avatar_url = $5, \
-         updated_at_ms = $6 WHERE id = $7",
+        "UPDATE accounts SET display_name = $1, bio = $2, email = $3, email_key = $4, email_verified_at_ms = $5, \
+         avatar_url = $6, updated_at_ms = $7 WHERE id = $8",
     )
     .bind(row.display_name.as_str())
     .bind(row.bio.as_str())
     .bind(row.email.as_deref())
     .bind(row.email.as_deref().map(str::to_lowercase))
+    .bind(row.email_verified_at_ms)
     .bind(row.avatar_url.as_deref())
     .bind(now_ms)
     .bind(row.id.0)
@@ -349,6 +365,20 @@ pub async fn set_flags(
     )
     .bind(i64::from(is_admin))
     .bind(i64::from(is_disabled))
+    .bind(now_ms)
+    .bind(id.0)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Notes that the owner of an account reads what is sent to its address.
+pub async fn set_email_verified(tx: &mut Tx<'_>, id: AccountId, now_ms: i64) -> Result<(), StoreError> {
+    query(
+        "accounts.set_email_verified",
+        "UPDATE accounts SET email_verified_at_ms = $1, updated_at_ms = $2 WHERE id = $3",
+    )
+    .bind(now_ms)
     .bind(now_ms)
     .bind(id.0)
     .execute(tx)

@@ -96,8 +96,8 @@ pub async fn enqueue_once(tx: &mut Tx<'_>, job: NewJobRow<'_>, now_ms: i64) -> R
 pub enum Which<'a> {
     /// Those of this kind.
     Of(&'a str),
-    /// Those of every other kind.
-    OtherThan(&'a str),
+    /// Those of every kind but these.
+    NoneOf(&'a [&'a str]),
 }
 
 /// Claims one due job that nobody holds, for as long as the lease lasts.
@@ -110,23 +110,29 @@ pub async fn claim(
 ) -> Result<Option<JobRow>, StoreError> {
     // Workers that claim at once pass each other's candidate over instead of waiting for it.
     let skip = tx.engine().pick("", " FOR UPDATE SKIP LOCKED");
-    let (compares, kind) = match which {
-        Which::Of(kind) => ("=", kind),
-        Which::OtherThan(kind) => ("<>", kind),
+    let one;
+    let (compares, kinds) = match which {
+        Which::Of(kind) => {
+            one = [kind];
+            ("IN", &one[..])
+        }
+        Which::NoneOf(kinds) => ("NOT IN", kinds),
     };
-    let candidate = query_built(
+    let places: Vec<_> = (3..3 + kinds.len()).map(|n| format!("${n}")).collect();
+    let mut candidate = query_built(
         "jobs.candidate",
         format!(
             "SELECT id FROM jobs WHERE run_after_ms <= $1 AND (lease_until_ms IS NULL OR lease_until_ms < $2) \
-             AND kind {compares} $3 ORDER BY run_after_ms, id LIMIT 1{skip}"
+             AND kind {compares} ({}) ORDER BY run_after_ms, id LIMIT 1{skip}",
+            places.join(", ")
         ),
     )
     .bind(now_ms)
-    .bind(now_ms)
-    .bind(kind)
-    .optional::<(i64,)>(tx)
-    .await?;
-    let Some((id,)) = candidate else {
+    .bind(now_ms);
+    for kind in kinds {
+        candidate = candidate.bind(*kind);
+    }
+    let Some((id,)) = candidate.optional::<(i64,)>(tx).await? else {
         return Ok(None);
     };
     query(

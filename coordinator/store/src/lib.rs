@@ -19,6 +19,7 @@ pub mod grants;
 pub mod instance;
 pub mod issues;
 pub mod jobs;
+pub mod mail_links;
 mod migrate;
 pub mod organisations;
 pub mod packs;

@@ -42,6 +42,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "issues",
         template: include_str!("migrations/0006_issues.sql"),
     },
+    Migration {
+        version: 7,
+        name: "mail",
+        template: include_str!("migrations/0007_mail.sql"),
+    },
 ];
 
 struct Migration {

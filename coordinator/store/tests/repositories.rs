@@ -372,7 +372,7 @@ async fn jobs_of_one_key_are_one_job_and_run_again_when_asked_again() {
         let claim = async |owner: &'static str, now_ms: i64| {
             tx!(&store, |tx| jobs::claim(
                 tx,
-                jobs::Which::OtherThan("prepare"),
+                jobs::Which::NoneOf(&["prepare"]),
                 owner,
                 now_ms + 1000,
                 now_ms

@@ -55,7 +55,7 @@ async fn answers_have_their_promised_shapes() {
     assert_eq!(
         me,
         json!({ "user": {
-            "id": me["user"]["id"], "uuid": "…", "username": "ada", "email": null, "displayName": "", "bio": "",
+            "id": me["user"]["id"], "uuid": "…", "username": "ada", "email": null, "emailVerified": false, "displayName": "", "bio": "",
             "avatarUrl": null, "walletAddress": null, "isActive": true, "isAdmin": false,
             "createdAt": "…", "updatedAt": "…",
         } })

@@ -1,6 +1,7 @@
 //! Every built route, and the status that each caller gets of it.
 
 mod issues;
+mod people;
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -43,7 +44,7 @@ const ALL: [u16; 5] = [200; 5];
 
 /// Every case; those of what others end come first.
 pub fn all() -> impl Iterator<Item = &'static Case> {
-    issues::CASES.iter().chain(CASES)
+    issues::CASES.iter().chain(people::CASES).chain(CASES)
 }
 
 const CASES: &[Case] = &[

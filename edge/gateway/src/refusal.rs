@@ -73,6 +73,7 @@ fn body(dialect: Dialect, problem: &Problem, request_id: &str) -> (&'static str,
             JSON,
             json!({ "errors": [{ "code": oci_error(problem.code), "message": detail }] }),
         ),
+        Dialect::BetterAuth => (JSON, json!({ "code": spoken(problem), "message": detail })),
         Dialect::Trpc => {
             let (name, number) = trpc_error(problem.code);
             let data = json!({ "code": name, "httpStatus": status });
@@ -83,6 +84,11 @@ fn body(dialect: Dialect, problem: &Problem, request_id: &str) -> (&'static str,
         }
     };
     (media_type, value.to_string().into_bytes())
+}
+
+/// A code as Better-Auth's client writes them, in capitals.
+fn spoken(problem: &Problem) -> String {
+    problem.code.slug().replace('-', "_").to_ascii_uppercase()
 }
 
 /// RFC 6749, section 5.2.

@@ -19,6 +19,10 @@ pub struct WriteSelf;
 #[derive(Debug)]
 pub struct Administer;
 
+/// Making an account for oneself.
+#[derive(Debug)]
+pub struct Join;
+
 impl Action for ReadSelf {
     type On = Account;
 }
@@ -28,6 +32,10 @@ impl Action for WriteSelf {
 }
 
 impl Action for Administer {
+    type On = ();
+}
+
+impl Action for Join {
     type On = ();
 }
 
@@ -53,6 +61,19 @@ pub async fn write_self(forge: &Forge, caller: &Caller, now_ms: i64) -> Result<P
 /// `admin`; the forge itself may.
 pub async fn administer(forge: &Forge, caller: &Caller, now_ms: i64) -> Result<Permit<Administer>, Error> {
     administers(&mut forge.store().read().await?, caller, now_ms).await?;
+    Ok(Permit {
+        caller: caller.clone(),
+        on: (),
+    })
+}
+
+/// May the caller make an account for itself? Where the site lets everybody.
+pub fn join(forge: &Forge, caller: &Caller) -> Result<Permit<Join>, Error> {
+    if !forge.lets_people_join() {
+        return Err(Error::Forbidden(
+            "new accounts are made by the administrators of this site; ask one of them".to_owned(),
+        ));
+    }
     Ok(Permit {
         caller: caller.clone(),
         on: (),

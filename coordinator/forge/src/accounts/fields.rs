@@ -23,14 +23,13 @@ pub(crate) fn check_text(field: &'static str, text: &str, limit: usize) -> Resul
     Ok(text.to_owned())
 }
 
-/// An address for mail, in so far as its form can be told; none for an empty text.
+/// An address for mail that a letter can be sent to; none for an empty text.
 pub(crate) fn check_email(text: &str) -> Result<Option<String>, Error> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
     }
-    let parts = text.rsplit_once('@');
-    let is_address = parts.is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
+    let is_address = plue_mail::is_address(text)
         && text.chars().count() <= 255
         && !text.contains(|c: char| c.is_control() || c.is_whitespace() || "<>,;\"".contains(c));
     if !is_address {

@@ -102,7 +102,8 @@ pub async fn issue_link(
     Ok(link(&name, token, now_ms))
 }
 
-fn link_token(forge: &Forge) -> String {
+/// A token that nobody can guess: 64 hex digits.
+pub(crate) fn link_token(forge: &Forge) -> String {
     let bytes: [u8; 32] = forge.random();
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

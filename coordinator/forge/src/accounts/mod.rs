@@ -1,20 +1,26 @@
 //! Accounts: made, found, changed, disabled; and what the gateway is told of one that was
 //! recognised.
 
+mod email;
 mod fields;
 mod links;
 mod passwords;
+mod sign_up;
 
+pub use email::{ask_for_reset, ask_for_verification, holds_reset, reset_by_link, verify};
 pub(crate) use fields::{check_email, check_label, check_text, check_url};
+pub(crate) use links::link_token;
 pub use links::{SigninLink, first_start, issue_link};
-pub(crate) use passwords::with_password;
 pub use passwords::{authenticate_password, reset_password, set_password};
+pub(crate) use passwords::{named, with_password};
+pub use sign_up::{SignUp, is_free, sign_up};
 
 use crate::access::Permit;
 use crate::access::accounts::{Administer, WriteSelf};
 use crate::audit::{Action, Note, note};
+use crate::mail::{self, Letter, News};
 use crate::{Error, Forge};
-use plue_contract::{AccountId, AccountName, RepoId, Scopes, SessionId, Via, Who};
+use plue_contract::{AccountId, AccountName, Caller, RepoId, Scopes, SessionId, Via, Who};
 use plue_store::accounts::{self as rows, AccountRow, NewAccountRow};
 use plue_store::{StoreError, Tx};
 use serde_json::json;
@@ -42,6 +48,8 @@ pub struct Account {
     pub bio: String,
     /// Its address for mail; only for itself and administrators to see.
     pub email: Option<String>,
+    /// Whether it was seen that its owner reads what is sent there.
+    pub email_verified: bool,
     /// Where its picture is.
     pub avatar_url: Option<String>,
     /// Its Ethereum address.
@@ -69,6 +77,7 @@ impl From<AccountRow> for Account {
             display_name: row.display_name,
             bio: row.bio,
             email: row.email,
+            email_verified: row.email_verified_at_ms.is_some(),
             avatar_url: row.avatar_url,
             wallet_address: row.wallet_address,
             admin: row.is_admin,
@@ -116,8 +125,11 @@ pub struct ProfileChange {
     pub display_name: Option<String>,
     /// What it says of itself.
     pub bio: Option<String>,
-    /// Its address for mail.
+    /// Its address for mail. Another one needs a session and, where there is a password, that: who
+    /// has the address can set another password.
     pub email: Option<String>,
+    /// The present password, for another address.
+    pub present_password: Option<String>,
     /// Where its picture is: an `https:` or `http:` URL.
     pub avatar_url: Option<String>,
 }
@@ -266,6 +278,17 @@ pub async fn update_profile(
         .as_deref()
         .map(|url| check_url("avatarUrl", url))
         .transpose()?;
+    let is_other = |now: Option<&str>| {
+        let key = |email: Option<&str>| email.map(str::to_lowercase);
+        email
+            .as_ref()
+            .is_some_and(|email| key(email.as_deref()) != key(now))
+    };
+    let moves = is_other(permit.on().email.as_deref());
+    let proven = &match moves {
+        true => Some(passwords::prove(forge, &permit, change.present_password.as_deref(), now_ms).await?),
+        false => None,
+    };
     let permit = &permit;
     forge
         .store()
@@ -273,6 +296,17 @@ pub async fn update_profile(
             Box::pin(async move {
                 let id = permit.check_again(tx, now_ms).await?.id;
                 let mut row = rows::lock(tx, id).await?.ok_or(Error::Unauthenticated)?;
+                let before = row.clone();
+                if is_other(before.email.as_deref()) {
+                    // The password may have changed since it was asked for, or the address.
+                    if proven.as_ref() != Some(&row.password_hash) {
+                        return Err(Error::conflict(
+                            "email",
+                            "the account has just been changed by another request",
+                        ));
+                    }
+                    row.email_verified_at_ms = None;
+                }
                 if let Some(value) = display_name {
                     row.display_name.clone_from(value);
                 }
@@ -286,10 +320,42 @@ pub async fn update_profile(
                     row.avatar_url.clone_from(value);
                 }
                 rows::update_profile(tx, &row, now_ms).await.map_err(taken)?;
+                if is_other(before.email.as_deref()) {
+                    moved(forge, tx, permit.caller(), &before, &row, now_ms).await?;
+                }
                 own(tx, id).await
             })
         })
         .await
+}
+
+/// What follows from another address: links to the one before are worthless, which is told what
+/// happened, and the new one is asked to prove itself.
+async fn moved(
+    forge: &Forge,
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    before: &AccountRow,
+    after: &AccountRow,
+    now_ms: i64,
+) -> Result<(), Error> {
+    plue_store::mail_links::delete_all(tx, after.id).await?;
+    let told = Note::of_account(Action::EmailChange, after.id, &after.name, json!({}));
+    note(tx, caller, told, now_ms).await?;
+    mail::tell(
+        forge,
+        tx,
+        before,
+        News::AddressChanged,
+        &caller.request_id,
+        now_ms,
+    )
+    .await?;
+    if let Some(email) = after.email.clone() {
+        let letter = Letter::Verify { email, back: None };
+        mail::owe(forge, tx, letter, &caller.request_id, now_ms).await?;
+    }
+    Ok(())
 }
 
 /// Disables an account or enables it again. With the account end its sessions, which are

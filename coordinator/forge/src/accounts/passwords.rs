@@ -7,6 +7,7 @@ use crate::access::accounts::{Administer, WriteSelf};
 use crate::audit::{Action, Note, note};
 use crate::{Error, Forge};
 use plue_contract::{AccountName, Scopes, SessionId, Via, Who};
+use plue_store::Conn;
 use plue_store::accounts::{self as rows, AccountRow};
 use serde_json::json;
 
@@ -20,29 +21,8 @@ pub async fn set_password(
     new: &str,
     now_ms: i64,
 ) -> Result<Vec<SessionId>, Error> {
-    let Who::Account {
-        via: Via::Session(session) | Via::Jwt(session),
-        ..
-    } = &permit.caller().who
-    else {
-        return Err(Error::Forbidden(
-            "sign in with a browser to change the password".to_owned(),
-        ));
-    };
-    let session = &session.clone();
-    let before = rows::by_id(&mut forge.store().read().await?, permit.on().id).await?;
-    let before = &before.ok_or(Error::Unauthenticated)?.password_hash;
-    if before.is_some() {
-        let present = present.unwrap_or_default();
-        let name = permit.on().name.key();
-        if !forge
-            .passwords()
-            .verify(&name, before.as_deref(), present, now_ms)
-            .await?
-        {
-            return Err(Error::invalid("current", "this is not your present password"));
-        }
-    }
+    let before = &prove(forge, &permit, present, now_ms).await?;
+    let session = &session(&permit)?.clone();
     let hash = &forge.passwords().hash(new, forge.random()).await?;
     let permit = &permit;
     forge
@@ -64,6 +44,43 @@ pub async fn set_password(
             })
         })
         .await
+}
+
+/// The session behind a caller that changes what opens the account: a token may have been made to
+/// open less than that.
+fn session(permit: &Permit<WriteSelf>) -> Result<&SessionId, Error> {
+    match &permit.caller().who {
+        Who::Account {
+            via: Via::Session(session) | Via::Jwt(session),
+            ..
+        } => Ok(session),
+        _ => Err(Error::Forbidden(
+            "sign in with a browser to change what opens your account".to_owned(),
+        )),
+    }
+}
+
+/// Asks for a session, and for the present password where there is one, of who changes what opens
+/// the account; answers the stored hash, which the transaction must find unchanged.
+pub(crate) async fn prove(
+    forge: &Forge,
+    permit: &Permit<WriteSelf>,
+    present: Option<&str>,
+    now_ms: i64,
+) -> Result<Option<String>, Error> {
+    session(permit)?;
+    let row = rows::by_id(&mut forge.store().read().await?, permit.on().id).await?;
+    let stored = row.ok_or(Error::Unauthenticated)?.password_hash;
+    if stored.is_some() {
+        let (name, present) = (permit.on().name.key(), present.unwrap_or_default());
+        let holds = forge
+            .passwords()
+            .verify(&name, stored.as_deref(), present, now_ms);
+        if !holds.await? {
+            return Err(Error::invalid("current", "this is not your present password"));
+        }
+    }
+    Ok(stored)
 }
 
 /// Gives an account a new password; ends its sessions, which are answered.
@@ -102,6 +119,15 @@ pub async fn authenticate_password(
     Ok(row.map(|row| who(&row, Via::Password, Scopes::ALL, None)))
 }
 
+/// The account that somebody means who signs in: by its name, or by its address for mail.
+pub(crate) async fn named(conn: &mut Conn, text: &str) -> Result<Option<AccountRow>, Error> {
+    Ok(match text.parse::<AccountName>() {
+        Ok(name) => rows::by_name(conn, &name).await?,
+        Err(_) if text.contains('@') => rows::by_email(conn, text.trim()).await?,
+        Err(_) => None,
+    })
+}
+
 /// The account whose name and password these are. A name that nobody has takes as long.
 pub(crate) async fn with_password(
     forge: &Forge,
@@ -109,10 +135,7 @@ pub(crate) async fn with_password(
     password: &str,
     now_ms: i64,
 ) -> Result<Option<AccountRow>, Error> {
-    let row = match name.parse::<AccountName>() {
-        Ok(name) => rows::by_name(&mut forge.store().read().await?, &name).await?,
-        Err(_) => None,
-    };
+    let row = named(&mut forge.store().read().await?, name).await?;
     let stored = row.as_ref().and_then(|row| row.password_hash.as_deref());
     let name = name.to_ascii_lowercase();
     let holds = forge.passwords().verify(&name, stored, password, now_ms).await?;

@@ -241,6 +241,7 @@ async fn a_profile_changes_in_what_is_named_only() {
             display_name: some(" Ada L. "),
             bio: some("two\nlines"),
             email: some("ada@example.org"),
+            present_password: None,
             avatar_url: some("https://example.org/a.png"),
         };
         change(full).await.expect("changed");

@@ -10,8 +10,9 @@ use plue_forge::tokens::{self, NewToken};
 use plue_store::{AnyRow, FromRow, Row, StoreError, query_built};
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti k";
-const TABLES: [&str; 24] = [
+const TABLES: [&str; 25] = [
     "accounts",
+    "mail_links",
     "signin_links",
     "sessions",
     "tokens",

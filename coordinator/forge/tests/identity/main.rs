@@ -3,6 +3,7 @@
 mod accounts;
 mod faults;
 mod issues;
+mod mail;
 mod organisations;
 mod passwords;
 mod roles;

@@ -1,5 +1,6 @@
 //! The pages on which people change what is theirs: profile, password, keys, tokens, sessions.
 
+pub mod email;
 pub mod keys;
 pub mod profile;
 pub mod sessions;
@@ -21,6 +22,7 @@ mod words {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Section {
     Profile,
+    Email,
     Password,
     Keys,
     Tokens,
@@ -29,8 +31,9 @@ enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Profile,
+        Self::Email,
         Self::Password,
         Self::Keys,
         Self::Tokens,
@@ -41,6 +44,7 @@ impl Section {
     const fn label(self) -> &'static str {
         match self {
             Self::Profile => "Profile",
+            Self::Email => "Mail",
             Self::Password => "Password",
             Self::Keys => "SSH keys",
             Self::Tokens => "Access tokens",
@@ -52,6 +56,7 @@ impl Section {
     const fn href(self) -> &'static str {
         match self {
             Self::Profile => "/-/settings",
+            Self::Email => "/-/settings/email",
             Self::Password => "/-/settings/password",
             Self::Keys => "/-/settings/keys",
             Self::Tokens => "/-/settings/tokens",
@@ -63,6 +68,7 @@ impl Section {
     const fn icon(self) -> Icon {
         match self {
             Self::Profile => Icon::Person,
+            Self::Email => Icon::Mail,
             Self::Password => Icon::Lock,
             Self::Keys => Icon::Key,
             Self::Tokens => Icon::Token,

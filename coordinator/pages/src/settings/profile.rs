@@ -10,8 +10,6 @@ mod words {
     pub const DISPLAY_NAME: &str = "Name";
     pub const DISPLAY_NAME_HINT: &str = "What people call you. Your account's name stays what it is.";
     pub const BIO: &str = "About you";
-    pub const EMAIL: &str = "Mail";
-    pub const EMAIL_HINT: &str = "Seen by you and by those who administer this site.";
     pub const SAVE: &str = "Save profile";
     pub const PASSWORD: &str = "Password";
     pub const HAS_NONE: &str = "You have no password yet: you signed in by a link, or use tokens and keys.";
@@ -30,8 +28,6 @@ pub struct Profile {
     pub display_name: String,
     /// What it says of itself.
     pub bio: String,
-    /// Its address for mail.
-    pub email: String,
     /// What was wrong.
     pub wrong: Option<Wrong>,
 }
@@ -41,14 +37,12 @@ pub fn page(frame: &Frame, viewer: &Viewer, profile: &Profile) -> String {
     let wrong = |field| Wrong::at(&profile.wrong, field);
     let body = html! {
         h1 { (words::PROFILE) }
-        (alert(Wrong::elsewhere(&profile.wrong, &["displayName", "bio", "email"])))
+        (alert(Wrong::elsewhere(&profile.wrong, &["displayName", "bio"])))
         form method="post" action="/-/settings" {
             (token(viewer))
             (Field::new("displayName", words::DISPLAY_NAME).value(&profile.display_name).autocomplete("name")
                 .hint(words::DISPLAY_NAME_HINT).wrong(wrong("displayName")).max(255))
             (Field::new("bio", words::BIO).value(&profile.bio).area(4).wrong(wrong("bio")).max(2000))
-            (Field::new("email", words::EMAIL).value(&profile.email).email().hint(words::EMAIL_HINT)
-                .wrong(wrong("email")).max(255))
             div.submit { button.primary type="submit" { (words::SAVE) } }
         }
     };

@@ -10,11 +10,13 @@ pub mod issues;
 pub mod log;
 pub mod organisation;
 pub mod person;
+pub mod recover;
 pub mod repo;
 pub mod repository_settings;
 pub mod sent;
 pub mod settings;
 pub mod sign_in;
+pub mod sign_up;
 pub mod teams;
 
 use super::cached;

@@ -18,6 +18,8 @@ mod words {
     pub const USED: &str =
         "This link has been used, or its time is over. An administrator can make a new one.";
     pub const WRONG: &str = "This name and password do not belong together.";
+    pub const RESET: &str = "Your new password is set. Sign in with it.";
+    pub const PROVEN: &str = "Your address is confirmed.";
     pub const MISSING: &str = "Type your name and your password.";
 }
 
@@ -36,13 +38,27 @@ fn to(address: Option<String>) -> String {
 }
 
 /// The sign-in page.
-pub async fn get(visit: Visit, Query(opened): Query<Opened>) -> Response {
+pub async fn get(State(site): State<Site>, visit: Visit, Query(opened): Query<Opened>) -> Response {
     let page = SignIn {
         token: opened.token,
         to: to(opened.to),
-        ..SignIn::default()
+        ..ways(&site)
     };
-    visit.show(sign_in::page(&visit.frame(), &page))
+    let frame = visit.frame_after(|word| match word {
+        "reset" => Some(words::RESET.to_owned()),
+        "proven" => Some(words::PROVEN.to_owned()),
+        _ => None,
+    });
+    visit.show(sign_in::page(&frame, &page))
+}
+
+/// An empty page, which knows what else there is to do.
+fn ways(site: &Site) -> SignIn {
+    SignIn {
+        sign_up: site.forge.lets_people_join(),
+        sends_mail: site.forge.sends_mail(),
+        ..SignIn::default()
+    }
 }
 
 /// What the page sends.
@@ -65,10 +81,10 @@ pub async fn post(
     let name = form.username.clone().unwrap_or_default();
     let again = |status, wrong: &str| {
         let page = SignIn {
-            token: None,
             name: name.clone(),
             to: to.clone(),
             wrong: Some(wrong.to_owned()),
+            ..ways(&site)
         };
         Ok(visit.answer(status, sign_in::page(&visit.frame(), &page)))
     };

@@ -242,6 +242,8 @@ pub enum Dialect {
     Oci,
     /// tRPC's envelope.
     Trpc,
+    /// `{"code", "message"}`, as Better-Auth's client reads them.
+    BetterAuth,
     /// Plain text.
     Text,
 }

@@ -32,6 +32,14 @@ routes! {
         Get "/login";
         Post "/login" .preset(Preset::Login);
         Post "/logout";
+        Get "/-/sign-up";
+        Post "/-/sign-up" .preset(Preset::Register);
+        Get "/-/forgot";
+        Post "/-/forgot" .preset(Preset::PasswordReset);
+        Get "/-/reset";
+        Post "/-/reset" .preset(Preset::Login);
+        Get "/-/verify";
+        Post "/-/verify" .preset(Preset::Auth);
         Get "/explore" .cache(Cache::Revalidate);
         Get "/search" .preset(Preset::Search) .cache(Cache::Revalidate);
         Get "/{owner}" .cache(Cache::Revalidate);
@@ -43,6 +51,9 @@ routes! {
         Post "/-/settings";
         Get "/-/settings/password";
         Post "/-/settings/password" .preset(Preset::Login);
+        Get "/-/settings/email";
+        Post "/-/settings/email" .preset(Preset::Login);
+        Post "/-/settings/email/verify" .preset(Preset::Email);
         Get "/-/settings/keys";
         Post "/-/settings/keys";
         Post "/-/settings/keys/{id:digits}/remove";

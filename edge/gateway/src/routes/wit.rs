@@ -4,7 +4,7 @@ use super::{Access, Class, Csrf, Dialect, Route, routes};
 use crate::limits::Preset;
 
 const ROOT: Route = Route::of(Class::Wit, Dialect::Plue);
-const AUTH: Route = Route::of(Class::Login, Dialect::Plue);
+const AUTH: Route = Route::of(Class::Login, Dialect::BetterAuth);
 const REPOS: Route = Route::of(Class::Wit, Dialect::Plue);
 const V1: Route = Route::of(Class::V1, Dialect::Message);
 const TRPC: Route = Route::of(Class::Trpc, Dialect::Trpc);
@@ -20,15 +20,22 @@ routes! {
         Get "/repos";
         Post "/sync" .access(Access::Admin).preset(Preset::Strict);
     }
-    AUTH.preset(Preset::WitAuth) {
+    AUTH.preset(Preset::WitAuth).built() {
         Post "/api/auth/sign-up/email";
         Post "/api/auth/sign-in/email";
         Post "/api/auth/sign-in/username";
+        Post "/api/auth/sign-out" .preset(Preset::Auth);
+        Post "/api/auth/is-username-available" .preset(Preset::Search);
+        Get "/api/auth/get-session" .preset(Preset::Standard);
+        Post "/api/auth/request-password-reset" .preset(Preset::PasswordReset);
+        Get "/api/auth/reset-password/{token}" .preset(Preset::Auth);
+        Post "/api/auth/reset-password" .preset(Preset::Login);
+        Post "/api/auth/send-verification-email" .preset(Preset::Email);
+        Get "/api/auth/verify-email" .preset(Preset::Auth);
+    }
+    AUTH.preset(Preset::WitAuth) {
         Post "/api/auth/sign-in/social";
-        Post "/api/auth/sign-out";
-        Post "/api/auth/is-username-available";
-        Get "/api/auth/callback/{provider}" .csrf(Csrf::Never);
-        Get "/api/auth/get-session" .csrf(Csrf::Never).preset(Preset::Standard);
+        Get "/api/auth/callback/{provider}";
     }
     TRPC {
         Get "/trpc/{procedures}";

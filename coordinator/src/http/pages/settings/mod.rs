@@ -1,5 +1,6 @@
 //! What people change about themselves, by forms.
 
+pub mod email;
 pub mod keys;
 pub mod profile;
 pub mod sessions;

@@ -22,7 +22,6 @@ pub async fn get(State(site): State<Site>, visit: Visit) -> Result<Response, Fai
     let page = Profile {
         display_name: account.display_name.clone(),
         bio: account.bio.clone(),
-        email: account.email.clone().unwrap_or_default(),
         wrong: None,
     };
     let frame = visit.frame_after(|word| (word == "saved").then(|| words::SAVED.to_owned()));
@@ -34,8 +33,7 @@ async fn save(site: &Site, visit: &Visit, sent: &Sent) -> Result<(), Failure> {
     let change = ProfileChange {
         display_name: Some(sent.text("displayName").to_owned()),
         bio: Some(sent.lines("bio")),
-        email: Some(sent.text("email").to_owned()),
-        avatar_url: None,
+        ..ProfileChange::default()
     };
     accounts::update_profile(&site.forge, permit, change, site.now_ms()).await?;
     Ok(())
@@ -51,7 +49,6 @@ pub async fn post(State(site): State<Site>, visit: Visit, sent: Sent) -> Result<
         let page = Profile {
             display_name: sent.text("displayName").to_owned(),
             bio: sent.lines("bio"),
-            email: sent.text("email").to_owned(),
             wrong: Some(wrong),
         };
         profile::page(&visit.frame(), viewer, &page)
