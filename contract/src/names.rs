@@ -237,6 +237,11 @@ impl AccountName {
     }
 }
 
+/// Whether a byte stands beside itself; a search for two of them would cost more to prepare than to do.
+fn twice(text: &str, byte: u8) -> bool {
+    text.as_bytes().windows(2).any(|two| two == [byte, byte])
+}
+
 fn check_account(text: &str) -> Result<(), NameError> {
     if text.is_empty() || text.len() > 39 {
         return Err(NameError::Length { limit: 39 });
@@ -246,7 +251,7 @@ fn check_account(text: &str) -> Result<(), NameError> {
             "an account's name has letters, digits and hyphens only",
         ));
     }
-    if text.starts_with('-') || text.ends_with('-') || text.contains("--") {
+    if text.starts_with('-') || text.ends_with('-') || twice(text, b'-') {
         return Err(NameError::Shape(
             "hyphens in an account's name stand singly, between other characters",
         ));
@@ -272,7 +277,7 @@ fn check_repository(text: &str) -> Result<(), NameError> {
             "a repository's name has letters, digits, `-`, `_` and `.` only",
         ));
     }
-    if text.starts_with(['.', '-']) || text.ends_with('.') || text.contains("..") {
+    if text.starts_with(['.', '-']) || text.ends_with('.') || twice(text, b'.') {
         return Err(NameError::Shape(
             "a repository's name does not begin with `.` or `-`, end with `.` or contain `..`",
         ));

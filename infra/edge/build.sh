@@ -107,8 +107,9 @@ rm -rf "$work"
 mkdir -p "$work" "$out"
 
 # `build-std` is a switch of cargo that stable compilers have under this name only. The flags
-# replace whatever the user's environment has for native builds.
-RUSTC_BOOTSTRAP=1 WASM_BINDGEN_USE_JS_SYS=1 RUSTFLAGS="-Cpanic=unwind" cargo build --quiet \
+# replace whatever the user's environment has for native builds. Every runtime has SIMD, and hashes
+# take two thirds of the time with it.
+RUSTC_BOOTSTRAP=1 WASM_BINDGEN_USE_JS_SYS=1 RUSTFLAGS="-Cpanic=unwind -Ctarget-feature=+simd128" cargo build --quiet \
     -Zbuild-std=std,panic_unwind --target wasm32-unknown-unknown --profile edge \
     -p plue-edge-cloudflare --features "$features" >&2
 "$bindgen" --target module --no-typescript --out-dir "$work" --out-name index \
@@ -117,7 +118,7 @@ RUSTC_BOOTSTRAP=1 WASM_BINDGEN_USE_JS_SYS=1 RUSTFLAGS="-Cpanic=unwind" cargo bui
 # Named features only: the optimiser must not write what the runtime does not read yet.
 node_modules/.bin/wasm-opt -O3 "$work/index_bg.wasm" -o "$work/optimised.wasm" \
     --enable-mutable-globals --enable-sign-ext --enable-nontrapping-float-to-int --enable-bulk-memory \
-    --enable-multivalue --enable-reference-types --enable-exception-handling
+    --enable-multivalue --enable-reference-types --enable-exception-handling --enable-simd
 cp "$shim" "$work/shim.js"
 cp edge/cloudflare/glue.js "$work"
 NODE_PATH=node_modules node_modules/.bin/esbuild "$work/shim.js" --bundle --minify --format=esm --log-level=warning \

@@ -69,9 +69,9 @@ pub struct Parts {
     /// Signs the short JSON Web Tokens that accompany a session.
     pub signer: Signer,
     /// Who issues them, and for whom.
-    pub issuer: String,
+    pub issuer: Arc<str>,
     /// For whom they are.
-    pub audience: String,
+    pub audience: Arc<str>,
     /// How people reach the site.
     pub addresses: Addresses,
     /// The origins whose pages may be the end of a link: the site's own, and those that are listed.

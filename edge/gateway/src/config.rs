@@ -3,6 +3,7 @@
 use crate::address::AddressSource;
 use crate::limits::Presets;
 use plue_contract::seal::{Keyring, Purpose};
+use std::sync::Arc;
 
 /// The keys that the gateway works with, each ring derived for its one purpose.
 #[derive(Clone, Debug)]
@@ -55,9 +56,9 @@ pub struct GatewayConfig {
     /// Whether people reach us over TLS only.
     pub secure: bool,
     /// Who issues our JSON Web Tokens.
-    pub issuer: String,
+    pub issuer: Arc<str>,
     /// For whom our JSON Web Tokens are.
-    pub audience: String,
+    pub audience: Arc<str>,
     /// How far the clock of whoever signs JSON Web Tokens may differ, in seconds.
     pub leeway_s: u64,
     /// The rates of the limits.
@@ -76,8 +77,8 @@ impl GatewayConfig {
             cors_origins: Vec::new(),
             public_origins: Vec::new(),
             secure: false,
-            issuer: "plue".to_owned(),
-            audience: "plue".to_owned(),
+            issuer: "plue".into(),
+            audience: "plue".into(),
             leeway_s: 5,
             limits: Presets::default(),
             passes_owed: false,

@@ -45,8 +45,8 @@ pub fn run() -> anyhow::Result<Vec<Row>> {
         aud: "plue-api".into(),
     };
     let peer_claims = PeerClaims {
-        iss: claims.iss.clone(),
-        aud: claims.aud.clone(),
+        iss: claims.iss.to_string(),
+        aud: claims.aud.to_string(),
         sub: "42".into(),
         sid: claims.sid.0.clone(),
         name: "ada".into(),

@@ -59,7 +59,7 @@ fn the_example_of_the_rfc_holds() {
     let verifier = Verifier {
         keys: vec![MacKey::new("", &secret)],
         issuer: "joe".into(),
-        audience: String::new(),
+        audience: "".into(),
         leeway_s: 0,
     };
     let mut buffer = [0; MAX_PAYLOAD_BYTES];
@@ -103,6 +103,30 @@ fn a_token_reads_back() {
     assert_eq!(verifier(&["one"]).verify(&token, NOW + 5), Ok(later));
     assert_eq!(verifier(&["one"]).verify(&token, NOW + 4), Err(JwtError::NotYet));
     assert!(Signer::new(&ring(&[])).is_none());
+}
+
+/// A token of ours is hashed on from the state after its header, and any other form of the same
+/// header from the beginning.
+#[test]
+fn our_own_header_fills_a_block_and_every_other_form_of_it_counts() {
+    let key = MacKey::of(ring(&["one"]).current().expect("a key"));
+    assert_eq!(key.header.len(), 64);
+    let token = Signer::new(&ring(&["one"])).expect("a key").sign(&claims());
+    let (message, tag) = token.rsplit_once('.').expect("a tag");
+    assert!(message.starts_with(&key.header));
+    assert!(key.signs(message, &decode_tag(tag).expect("32 bytes")));
+    for header in [
+        format!(r#"{{"alg":"HS256","typ":"JWT","kid":"{}"}}"#, key.kid),
+        format!(r#" {{"kid": "{}", "alg": "HS256"}}"#, key.kid),
+    ] {
+        let other = forge(&header, PAYLOAD);
+        assert_eq!(
+            verifier(&["two", "one"]).verify(&other, NOW),
+            Ok(claims()),
+            "{header}"
+        );
+        assert_eq!(verifier(&["two"]).verify(&other, NOW), Err(JwtError::Signature));
+    }
 }
 
 #[test]
