@@ -46,22 +46,22 @@ export function answer(status, text, body) {
   return new Response(body, { status, headers: parsed(text) });
 }
 
-/** Headers by their lines: most answers from the cache differ from an earlier one in the request's id alone. */
+/** Heads by their texts, as answers without a body: most from the cache differ from an earlier one in the request's id alone. */
 const heads = new Map();
 const MAX_HEADS = 512;
 
-/** An answer with the body of what was kept; `head` is its status, `+` where the body belongs to it, the request's id, and lines. */
+/** An answer with the body of what was kept; `head` is the request's id, then the status and `+` where the body belongs to it, and lines. */
 export function served(head, kept) {
   const end = head.indexOf("\n");
   const text = head.slice(end + 1);
   let known = heads.get(text);
   if (known === undefined) {
-    known = parsed(text);
+    known = new Response(null, { status: Number(text.slice(0, 3)), headers: parsed(text.slice(5)) });
     if (heads.size >= MAX_HEADS) heads.clear();
     heads.set(text, known);
   }
-  const made = new Response(head[3] === "+" ? kept.body : null, { status: Number(head.slice(0, 3)), headers: known });
-  made.headers.set("x-request-id", head.slice(4, end));
+  const made = new Response(text[3] === "+" ? kept.body : null, known);
+  made.headers.set("x-request-id", head.slice(0, end));
   return made;
 }
 
@@ -81,15 +81,12 @@ export function put(key, answer) {
   return caches.default.put(key, answer);
 }
 
-/** The header in which a repository's object says how it stands. */
-export const STANDING = "plue-standing";
-
-/** Asks the object of a repository how the repository stands; its answer says so in a header. */
+/** Asks the object of a repository how the repository stands. */
 export function look(objects, object) {
-  return objects.getByName(object).fetch(`https://object/${object}`);
+  return objects.getByName(object).stands(object);
 }
 
-/** What the object of a repository said; nothing where it failed. */
-export function standing(said) {
-  return said.headers.get(STANDING) ?? undefined;
+/** How a repository stands, from its object's answer to a request; nothing where it failed. */
+export function standing(answer) {
+  return answer.headers.get("plue-standing") ?? undefined;
 }

@@ -122,7 +122,11 @@ impl<H: Host + 'static> Door<H> {
 
     async fn forward(&self, forward: Forward, body: Body, begun: Instant) -> Response<Body> {
         let Forward {
-            parts, matched, plan, ..
+            mut parts,
+            caller,
+            matched,
+            plan,
+            ..
         } = forward;
         let (route, class) = (matched.route.name, plan.class_name());
         let span = tracing::info_span!("request", request_id = %plan.request_id, route);
@@ -132,6 +136,9 @@ impl<H: Host + 'static> Door<H> {
         let is_conversation = matched.route.class == Class::Internal && plan.body_limit_bytes.is_none();
         let idle = (!is_conversation).then_some(inner.body_idle_timeout);
         let body = Bounded::new(body, plan.body_limit_bytes, idle);
+        // Where the extractors find them.
+        parts.extensions.insert(caller);
+        parts.extensions.insert(matched);
         let request = Request::from_parts(parts, Body::new(body));
         // Looked at before the answer is made, so that the answer is never older than it says.
         let made_from = match &plan.marks {
@@ -164,7 +171,7 @@ impl<H: Host + 'static> Door<H> {
         {
             parts.headers.insert(MADE_FROM, stamp);
         }
-        inner.gateway.finish(plan, &mut parts);
+        inner.gateway.finish(&plan, &mut parts);
         let answered = Answered {
             class,
             status: parts.status,

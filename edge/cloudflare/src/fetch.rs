@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use http::StatusCode;
 use plue_contract::edge::Notice;
-use plue_contract::{Code, Problem};
+use plue_contract::{Code, Problem, RepoPath};
 use plue_gateway::cache::{self, Outcome, Shared};
 use plue_gateway::routes::Dialect;
 use plue_gateway::{Forward, Gateway, Plan, Stopped, Verdict, refusal};
@@ -87,6 +87,8 @@ enum Step {
 /// What the cache was asked for an answer.
 #[derive(Default)]
 struct Sought {
+    /// The repository's name, by which its object is known.
+    name: Option<String>,
     /// What the repository's object said, and none where it could not say anything.
     standing: Option<Option<Standing>>,
     /// Whether the answer was looked for under the key that is current.
@@ -137,7 +139,16 @@ fn judge(head: &str, env: &Env) -> Step {
     match judging.poll_unpin(&mut task::Context::from_waker(Waker::noop())) {
         Poll::Pending => Step::Judging(gateway, judging),
         Poll::Ready(Verdict::Forward(forward)) if forward.shared.is_some() => {
-            Step::Shared(gateway, forward, Sought::default())
+            let repository = forward
+                .shared
+                .as_ref()
+                .and_then(|shared| shared.repository.as_ref());
+            let name = repository.map(RepoPath::key);
+            let sought = Sought {
+                name,
+                ..Sought::default()
+            };
+            Step::Shared(gateway, forward, sought)
         }
         Poll::Ready(verdict) => Step::Judged(gateway, Box::new(verdict)),
     }
@@ -149,14 +160,13 @@ impl Asked {
     /// that is the one thing not known.
     pub fn object(&mut self) -> Option<String> {
         self.guarded(|asked| {
-            let Step::Shared(gateway, forward, _) = &asked.step else {
+            let Step::Shared(gateway, forward, sought) = &asked.step else {
                 return None;
             };
-            let shared = forward.shared.as_ref().filter(|shared| shared.serves)?;
-            let name = shared.repository.as_ref()?.key();
-            let host = gateway.host();
-            let asks = host.has_learned(&name) && host.remembered(&name).is_none();
-            asks.then(|| objects::repository_name(&name))
+            forward.shared.as_ref().filter(|shared| shared.serves)?;
+            let (name, host) = (sought.name.as_ref()?, gateway.host());
+            let asks = host.has_learned(name) && host.remembered(name).is_none();
+            asks.then(|| objects::repository_name(name))
         })
     }
 
@@ -167,47 +177,48 @@ impl Asked {
                 return None;
             };
             let shared = forward.shared.as_ref().filter(|shared| shared.serves)?;
-            let Some(path) = &shared.repository else {
+            let Some(name) = &sought.name else {
                 sought.looked = true;
                 return Some(shared.lasting_key());
             };
-            let (name, host) = (path.key(), gateway.host());
-            let standing = match host.remembered(&name) {
-                Some(stamp) => Some(Standing::Held(stamp)),
-                None if !host.has_learned(&name) => return None,
-                None => said.and_then(|said| said.parse().ok()),
+            let host = gateway.host();
+            let standing = match (host.remembered(name), said) {
+                (Some(stamp), _) => Some(Standing::Held(stamp)),
+                (None, Some(said)) => said.parse().ok(),
+                (None, None) if !host.has_learned(name) => return None,
+                (None, None) => None,
             };
             sought.standing = Some(standing);
             let Some(Standing::Held(stamp)) = standing else {
                 return None;
             };
-            host.remember(&name, stamp);
+            host.remember(name, stamp);
             sought.looked = true;
             Some(shared.key(&stamp))
         })
     }
 
-    /// The head of the answer, made of what was kept: its status and `+` where the body that was
-    /// kept belongs to it, and the headers, each a line. None where what was kept does not serve.
+    /// The head of the answer, made of what was kept, as `translate::answer_head` writes it. None
+    /// where what was kept does not serve.
     pub fn serve(&mut self, kept: &str) -> Option<String> {
         self.guarded(|asked| {
             let Step::Shared(gateway, forward, sought) = &mut asked.step else {
                 return None;
             };
             sought.found = true;
-            let shared = forward.shared.as_ref()?;
+            let (shared, plan) = (forward.shared.as_ref()?, &mut forward.plan);
             let mut parts = shared::kept_parts(kept)?;
-            if shared.repository.is_some() && !shared.is_fresh(&parts.headers, now_ms()) {
+            let now_ms = now_ms();
+            if shared.repository.is_some() && !shared.is_fresh(&parts.headers, now_ms) {
                 return None;
             }
-            let mut plan = forward.plan.clone();
-            let class = plan.class_name();
-            plan.cached = Some((Outcome::Hit, now_ms()));
+            plan.cached = Some((Outcome::Hit, now_ms));
             let has_body = shared.serve(&mut parts, Outcome::Hit);
             gateway.finish(plan, &mut parts);
-            let took_ms = now_ms().saturating_sub(asked.begun_ms);
+            let took_ms = now_ms.saturating_sub(asked.begun_ms);
+            let (status, outcome) = (parts.status.as_u16(), Outcome::Hit.as_str());
             let figures = gateway.host().figures();
-            figures.count(class, parts.status.as_u16(), Some(Outcome::Hit.as_str()), took_ms);
+            figures.count(plan.class_name(), status, Some(outcome), took_ms);
             Some(translate::answer_head(&parts, has_body))
         })
     }
@@ -329,7 +340,7 @@ async fn forwarded(
         if shared.serves && shared.holds(&parts) {
             shared.serve(&mut parts, came);
             cache::strip_answer(&mut parts.headers);
-            gateway.finish(plan, &mut parts);
+            gateway.finish(&plan, &mut parts);
             return Ok((translate::empty(&parts)?, outcome));
         }
     }
@@ -337,7 +348,7 @@ async fn forwarded(
     if let Some(shared) = shared.filter(|shared| shared.serves) {
         shared.pack(&mut parts);
     }
-    gateway.finish(plan, &mut parts);
+    gateway.finish(&plan, &mut parts);
     let answer = match parts.status {
         StatusCode::SWITCHING_PROTOCOLS => translate::joined(&answer, &parts)?,
         _ => translate::streamed(&answer, &parts)?,
@@ -348,7 +359,7 @@ async fn forwarded(
 /// An answer that is at hand, with what every answer bears.
 fn finished(gateway: &Gateway<EdgeHost>, plan: Plan, answer: Outgoing) -> Result<Response> {
     let (mut parts, body) = answer.into_parts();
-    gateway.finish(plan, &mut parts);
+    gateway.finish(&plan, &mut parts);
     translate::response(http::Response::from_parts(parts, body))
 }
 
@@ -360,7 +371,7 @@ async fn from_cache(
     outcome: Outcome,
 ) -> Result<(Response, Option<Outcome>)> {
     plan.cached = Some((outcome, now_ms()));
-    let answer = shared::answer(kept, shared, outcome, |parts| gateway.finish(plan, parts)).await?;
+    let answer = shared::answer(kept, shared, outcome, |parts| gateway.finish(&plan, parts)).await?;
     Ok((answer, Some(outcome)))
 }
 

@@ -28,8 +28,6 @@ extern "C" {
     /// Keeps an answer in the platform's cache.
     #[wasm_bindgen(catch)]
     pub fn put(key: &str, answer: &Response) -> Result<Promise, JsValue>;
-    /// What the object of a repository said; none where it failed.
-    pub fn standing(said: &JsValue) -> Option<String>;
     /// Asks the object of this name how its repository stands.
     #[wasm_bindgen(catch)]
     pub fn look(objects: &JsValue, object: &str) -> Result<Promise, JsValue>;

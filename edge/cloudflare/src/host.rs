@@ -9,7 +9,7 @@ use crate::objects::repository::Standing;
 use crate::objects::session::Find;
 use crate::objects::{self, ObjectError, Objects};
 use hmac::{Hmac, KeyInit, Mac};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use plue_contract::credentials::{Credential, SessionCookie};
 use plue_contract::edge::{Answer, Ask, Event, Notice, SessionFacts, Stamp};
 use plue_contract::seal::{Key, Keyring, Purpose};
@@ -185,7 +185,8 @@ impl EdgeHost {
 
     /// The notice that a request carries, if it is one of the coordinator's.
     pub fn notice(&self, headers: &HeaderMap) -> Option<Notice> {
-        let sealed = headers.get(headers::NOTICE)?.to_str().ok()?;
+        const NOTICE: HeaderName = HeaderName::from_static(headers::NOTICE);
+        let sealed = headers.get(NOTICE)?.to_str().ok()?;
         Notice::open(sealed, &self.notices, now_ms()).ok()
     }
 

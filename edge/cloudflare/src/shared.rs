@@ -40,7 +40,18 @@ impl Kept {
 /// The head of an answer that was kept, from the one header in which it is kept: a head costs the
 /// runtime an object for each of its headers. Lines are joined by an escaped newline.
 pub fn kept_parts(kept: &str) -> Option<Parts> {
-    let lines = kept.replace("%0A", "\n").replace("%25", "%");
+    let mut lines = String::with_capacity(kept.len());
+    let mut pieces = kept.split('%');
+    lines.push_str(pieces.next()?);
+    for piece in pieces {
+        let (escape, rest) = piece.split_at_checked(2)?;
+        lines.push(match escape {
+            "0A" => '\n',
+            "25" => '%',
+            _ => return None,
+        });
+        lines.push_str(rest);
+    }
     let (mut parts, ()) = http::Response::new(()).into_parts();
     parts.headers = translate::headers(&lines)?;
     Some(parts)

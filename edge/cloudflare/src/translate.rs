@@ -4,7 +4,6 @@ use crate::glue;
 use http::header::{
     CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, UPGRADE,
 };
-use plue_contract::headers::REQUEST_ID;
 use std::net::{IpAddr, SocketAddr};
 use wasm_bindgen::JsValue;
 use worker::Result;
@@ -20,7 +19,7 @@ use worker::worker_sys::web_sys::{Headers, Response};
 pub fn read(head: &str) -> Option<(http::request::Parts, Option<IpAddr>)> {
     let mut lines = head.splitn(4, '\n');
     let (method, url, peer, rest) = (lines.next()?, lines.next()?, lines.next()?, lines.next()?);
-    let after_scheme = &url[url.find("://")? + 3..];
+    let after_scheme = url.split_once(':')?.1.strip_prefix("//")?;
     let target = after_scheme
         .find(['/', '?'])
         .map_or("/", |at| &after_scheme[at..]);
@@ -91,17 +90,15 @@ pub fn lines(from: &HeaderMap, skip: impl Fn(&HeaderName) -> bool) -> String {
     lines
 }
 
-/// The head of an answer as `glue.js` reads it: its status, `+` where what was kept is its body,
-/// the request's id, and its other headers, each a line.
+/// The head of an answer as `glue.js` reads it: the request's id, the status and `+` where what was
+/// kept is the body, and the other headers, each a line.
 pub fn answer_head(parts: &http::response::Parts, has_body: bool) -> String {
+    const REQUEST_ID: HeaderName = HeaderName::from_static(plue_contract::headers::REQUEST_ID);
     let mark = if has_body { '+' } else { '-' };
     let id = parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
     let lines = lines(&parts.headers, |name| name == REQUEST_ID);
-    format!(
-        "{}{mark}{}\n{lines}",
-        parts.status.as_u16(),
-        id.unwrap_or_default()
-    )
+    let id = id.unwrap_or_default();
+    format!("{id}\n{}{mark}\n{lines}", parts.status.as_u16())
 }
 
 /// The same headers for the runtime, without those for which `skip` says so.

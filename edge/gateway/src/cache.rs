@@ -224,7 +224,8 @@ impl Shared {
     /// Makes the head of an answer out of what was kept; whether a body belongs to it.
     pub fn serve(&self, kept: &mut response::Parts, outcome: Outcome) -> bool {
         let holds = self.holds(kept);
-        let mut of_kept = HeaderMap::new();
+        // With room for what every answer bears.
+        let mut of_kept = HeaderMap::with_capacity(24);
         std::mem::swap(&mut of_kept, &mut kept.headers);
         for name in KEPT {
             for value in of_kept.get_all(&name) {

@@ -107,9 +107,9 @@ pub(crate) fn vary(headers: &mut HeaderMap, name: &'static str) {
     let present = headers
         .get_all(VARY)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|listed| listed.trim() == "*" || listed.trim().eq_ignore_ascii_case(name));
+        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .any(|listed| listed == b"*" || listed.eq_ignore_ascii_case(name.as_bytes()));
     if !present {
         headers.append(VARY, HeaderValue::from_static(name));
     }

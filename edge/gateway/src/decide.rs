@@ -58,8 +58,7 @@ pub(crate) fn class_name(route: Option<&Route>) -> &'static str {
 /// A request that goes on.
 #[derive(Debug)]
 pub struct Forward {
-    /// The head, without what strangers wrote into our own headers. Its extensions hold the
-    /// [`Caller`] and the [`Matched`] route.
+    /// The head, without what strangers wrote into our own headers.
     pub parts: request::Parts,
     /// Who calls.
     pub caller: Caller,
@@ -177,19 +176,15 @@ impl<H: Host> Gateway<H> {
                 matched,
                 shared,
                 owes,
-            }) => {
-                parts.extensions.insert(caller.clone());
-                parts.extensions.insert(matched.clone());
-                Verdict::Forward(Box::new(Forward {
-                    parts,
-                    caller,
-                    matched,
-                    plan,
-                    shared,
-                    owes,
-                }))
-            }
-            Err(stop) => Verdict::Reply(self.stop(stop, plan, &parts)),
+            }) => Verdict::Forward(Box::new(Forward {
+                parts,
+                caller,
+                matched,
+                plan,
+                shared,
+                owes,
+            })),
+            Err(stop) => Verdict::Reply(self.stop(stop, &plan, &parts)),
         }
     }
 
@@ -214,11 +209,11 @@ impl<H: Host> Gateway<H> {
             .await;
         let stated = drawn.and_then(|()| self.state(&mut forward.parts, &forward.caller, now_ms));
         let stop = stated.err()?;
-        Some(self.stop(stop, forward.plan.clone(), &forward.parts))
+        Some(self.stop(stop, &forward.plan, &forward.parts))
     }
 
     /// Adds to the answer of a forwarded request what every answer bears.
-    pub fn finish(&self, plan: Plan, parts: &mut response::Parts) {
+    pub fn finish(&self, plan: &Plan, parts: &mut response::Parts) {
         finish::finish(&self.config, plan, parts);
     }
 
@@ -231,7 +226,7 @@ impl<H: Host> Gateway<H> {
         }
     }
 
-    fn stop(&self, stop: Stop, plan: Plan, asked: &request::Parts) -> Response<Vec<u8>> {
+    fn stop(&self, stop: Stop, plan: &Plan, asked: &request::Parts) -> Response<Vec<u8>> {
         let mut stopped = Stopped {
             route: plan.route,
             request_id: plan.request_id.clone(),
@@ -239,7 +234,7 @@ impl<H: Host> Gateway<H> {
         };
         let mut refuse = |problem: &Problem| {
             stopped.code = Some(problem.code);
-            self.refuse(&plan, problem)
+            self.refuse(plan, problem)
         };
         let mut response = match stop {
             Stop::Preflight => plan.cors.preflight(&asked.headers),
@@ -389,21 +384,20 @@ impl<H: Host> Gateway<H> {
 
     /// A request's id: a proxy of ours may have given it one, else it gets one here.
     fn request_id(&self, headers: &HeaderMap, trusted_hop: bool) -> String {
-        let given = headers
-            .get(headers::REQUEST_ID)
-            .and_then(|value| value.to_str().ok())
-            .filter(|id| {
-                (8..=64).contains(&id.len())
-                    && id
-                        .bytes()
-                        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-            });
-        if let (true, Some(given)) = (trusted_hop, given) {
+        let given = trusted_hop.then(|| headers.get(headers::REQUEST_ID)).flatten();
+        let given = given.and_then(|value| value.to_str().ok()).filter(|id| {
+            let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+            (8..=64).contains(&id.len()) && id.bytes().all(is_plain)
+        });
+        if let Some(given) = given {
             return given.to_owned();
         }
         let mut bytes = [0; 16];
         self.host.fill(&mut bytes);
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        digits
+            .filter_map(|digit| char::from_digit(digit.into(), 16))
+            .collect()
     }
 
     /// Everything that can be said of the head alone, and its route.
@@ -577,6 +571,9 @@ fn target(parts: &request::Parts) -> &str {
     parts.uri.path_and_query().map_or("/", |target| target.as_str())
 }
 
+/// What bears our name without beginning with it.
+const USER_ADDRESS: &str = "x-plue-user-address";
+
 /// Removes the headers that only our own programs write, in every spelling that some server on
 /// the way might take for the same name. A bridge's statement stays where the
 /// door verifies it.
@@ -584,9 +581,14 @@ fn strip(headers: &mut HeaderMap, route: &Route) {
     let ours: Vec<HeaderName> = headers
         .keys()
         .filter(|name| {
-            let spelling = name.as_str().replace('_', "-");
-            let bridge = route.access == Access::Sealed && name.as_str() == headers::BRIDGE;
-            !bridge && (spelling.starts_with(headers::PREFIX) || spelling == "x-plue-user-address")
+            let name = name.as_str();
+            let begins = |ours: &str| {
+                let mut both = name.bytes().zip(ours.bytes());
+                name.len() >= ours.len()
+                    && both.all(|(byte, wanted)| byte == wanted || (byte, wanted) == (b'_', b'-'))
+            };
+            let bridge = route.access == Access::Sealed && name == headers::BRIDGE;
+            !bridge && (begins(headers::PREFIX) || name.len() == USER_ADDRESS.len() && begins(USER_ADDRESS))
         })
         .cloned()
         .collect();

@@ -14,8 +14,10 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, response};
 use plue_contract::RepoPath;
-use plue_contract::headers::REQUEST_ID;
+use plue_contract::headers;
 
+/// The request's id.
+const REQUEST_ID: HeaderName = HeaderName::from_static(headers::REQUEST_ID);
 /// How the edge's cache had to do with an answer.
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
@@ -63,7 +65,7 @@ impl Plan {
 }
 
 /// Adds to an answer what every answer bears.
-pub(crate) fn finish(config: &GatewayConfig, plan: Plan, parts: &mut response::Parts) {
+pub(crate) fn finish(config: &GatewayConfig, plan: &Plan, parts: &mut response::Parts) {
     let headers = &mut parts.headers;
     if let Ok(id) = HeaderValue::from_str(&plan.request_id) {
         headers.insert(REQUEST_ID, id);
@@ -94,7 +96,7 @@ pub(crate) fn finish(config: &GatewayConfig, plan: Plan, parts: &mut response::P
     {
         headers.append(SET_COOKIE, cookie.clone());
     }
-    cache(headers, parts.status, &plan);
+    cache(headers, parts.status, plan);
     if let Some((outcome, now_ms)) = plan.cached {
         tell(headers, outcome, now_ms);
     }

@@ -2,9 +2,9 @@
 //! limited where they are read.
 
 use crate::routes::{Body, Route};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use plue_contract::seal::MAX_SEALED_BYTES;
 use plue_contract::{Code, Problem, headers};
 
@@ -18,13 +18,13 @@ pub const MAX_HEADER_BYTES: usize = 32 * 1024;
 pub const MAX_SEGMENTS: usize = 256;
 
 /// Headers that change what a request means if they come twice.
-const SINGLETONS: [&str; 6] = [
-    "host",
-    "authorization",
-    "content-length",
-    "content-type",
-    "origin",
-    headers::CSRF,
+const SINGLETONS: [HeaderName; 6] = [
+    HOST,
+    AUTHORIZATION,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    ORIGIN,
+    HeaderName::from_static(headers::CSRF),
 ];
 
 fn invalid(detail: &str) -> Problem {
@@ -55,7 +55,7 @@ pub(crate) fn head(parts: &Parts) -> Result<(), Problem> {
         ));
     }
     for name in SINGLETONS {
-        let mut values = parts.headers.get_all(name).iter();
+        let mut values = parts.headers.get_all(&name).iter();
         let joined = values.next().is_some_and(|value| is_joined(value.as_bytes()));
         if joined || values.next().is_some() {
             return Err(invalid(&format!("The header `{name}` came more than once.")));
@@ -238,7 +238,7 @@ mod tests {
         let many = (0..=MAX_HEADERS).fold(get("/"), |request, i| request.header(format!("x-{i}"), "a"));
         assert_eq!(code(many), Some(Code::HeadersTooLarge));
         for name in SINGLETONS {
-            let twice = get("/").header(name, "1").header(name, "1");
+            let twice = get("/").header(&name, "1").header(&name, "1");
             assert_eq!(code(twice), Some(Code::InvalidRequest), "{name}");
         }
         let boundary = "multipart/form-data; boundary=\"a,b\"";

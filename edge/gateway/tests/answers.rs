@@ -26,7 +26,7 @@ fn finished(session: Option<&HostState>, target: &str, forge: &[(&str, &str)]) -
         answer = answer.header(*name, *value);
     }
     let (mut parts, ()) = answer.body(()).expect("an answer").into_parts();
-    gateway.finish(forward.plan, &mut parts);
+    gateway.finish(&forward.plan, &mut parts);
     parts.headers
 }
 

@@ -103,13 +103,13 @@ impl Objects {
         Object::named(&self.repositories, &repository_name(name))
     }
 
-    /// How the repository of a name stands, as its object says in a single header: each cached
-    /// read asks this, so that it has to cost as little as one call can.
+    /// How the repository of a name stands, as its object says: each cached read asks this, so
+    /// that it has to cost as little as one call can.
     pub async fn look(&self, name: &str) -> Result<Standing, ObjectError> {
         let namespace: &JsValue = self.repositories.as_ref();
         let asked = glue::look(namespace, &repository_name(name)).map_err(worker::Error::from)?;
         let said = JsFuture::from(asked).await.map_err(worker::Error::from)?;
-        let standing = glue::standing(&said).and_then(|said| said.parse().ok());
+        let standing = said.as_string().and_then(|said| said.parse().ok());
         standing.ok_or(ObjectError::Standing)
     }
 }

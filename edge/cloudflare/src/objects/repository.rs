@@ -28,8 +28,8 @@ const TRIES: usize = 3;
 /// In which header the object says how the repository stands; `glue.js` has the same name.
 const STANDING: &str = "plue-standing";
 
-/// What a repository's object is told. How the repository stands is asked by `GET`, with the
-/// object's name as the path.
+/// What a repository's object is told. How the repository stands is asked by the method `stands` of
+/// `shim.js`, and of this half, where it cannot say at once, by `GET` with the object's name as the path.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tell {

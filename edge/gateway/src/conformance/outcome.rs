@@ -128,7 +128,7 @@ pub async fn ask<H: Host>(
         Verdict::Forward(forward) => {
             let (mut parts, ()) = Response::new(()).into_parts();
             let arrived = Arrived::from(&*forward);
-            gateway.finish(forward.plan, &mut parts);
+            gateway.finish(&forward.plan, &mut parts);
             Outcome {
                 forwarded: Some(arrived),
                 status: parts.status,
