@@ -152,3 +152,48 @@ async fn lay(folder: &Path, bytes: &[u8], id: &str, now_ms: i64) -> std::io::Res
     tokio::fs::write(&unfinished, bytes).await?;
     tokio::fs::rename(&unfinished, folder.join(format!("{now_ms:015}-{id}.eml"))).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_from_what_only_looks_like_one() {
+        for good in ["ada@plue.test", "ada+forge@plue.test", "a@localhost"] {
+            assert!(is_address(good), "{good}");
+        }
+        for bad in [
+            "",
+            "ada",
+            "@plue.test",
+            "ada@",
+            "ada@plue.test\r\nBcc: eve@evil.test",
+            "ada@plue.test, eve@evil.test",
+            "<ada@plue.test>",
+        ] {
+            assert!(!is_address(bad), "{bad:?}");
+        }
+        assert!(is_sender("Plue <plue@plue.test>") && is_sender("plue@plue.test"));
+        assert!(!is_sender("Plue"));
+    }
+
+    #[test]
+    fn servers_are_named_by_their_scheme() {
+        for good in [
+            "smtp://localhost:2525",
+            "smtps://user:secret@mail.plue.test",
+            "smtp://mail.plue.test:587?tls=required",
+        ] {
+            assert!(is_server(good), "{good}");
+        }
+        for bad in [
+            "",
+            "mail.plue.test",
+            "http://mail.plue.test",
+            "smtp://",
+            "smtp://h?tls=maybe",
+        ] {
+            assert!(!is_server(bad), "{bad}");
+        }
+    }
+}
