@@ -1,10 +1,11 @@
-//! Whether the time of an answer tells a stranger that a private repository exists.
+//! Whether the time of an answer tells a stranger that a private repository exists, on each database.
 
 use std::time::Instant;
 
 use anyhow::ensure;
 use plue_tests::git::Home;
 use plue_tests::http::Client;
+use plue_tests::postgres::database_url;
 use plue_tests::serve::Settings;
 
 use crate::{Row, Verdict, median};
@@ -12,6 +13,7 @@ use crate::{Row, Verdict, median};
 /// Requests of each kind; one in two pairs begins with the other kind.
 const ROUNDS: usize = 2000;
 const WARMING: usize = 100;
+const PEER: &str = "of an absent one";
 /// How far the medians may be apart, either way.
 const APART: f64 = 0.05;
 /// The names differ in nothing but the name, not even in length.
@@ -20,7 +22,20 @@ const ABSENT: &str = "missing-one";
 const ALSO_ABSENT: &str = "missing-two";
 
 pub fn run() -> anyhow::Result<Vec<Row>> {
-    let plue = Settings::new()?.without_limits().start()?;
+    let mut rows = on("SQLite", Settings::new()?)?;
+    match database_url() {
+        Some(url) => rows.extend(on("PostgreSQL", Settings::new()?.env("DATABASE_URL", url))?),
+        None => rows.push(Row::skipped(
+            "a private repository's answers on PostgreSQL",
+            PEER,
+            "PostgreSQL is not installed (apt-get install postgresql)",
+        )),
+    }
+    Ok(rows)
+}
+
+fn on(engine: &str, settings: Settings) -> anyhow::Result<Vec<Row>> {
+    let plue = settings.without_limits().start()?;
     let token = plue.user("ada", "repo,user")?;
     let home = Home::new()?;
     home.remember(plue.http(), "ada", &token)?;
@@ -33,22 +48,28 @@ pub fn run() -> anyhow::Result<Vec<Row>> {
     let near = |ratio| Verdict::Near(ratio, APART);
     let rows = vec![
         compare(
-            "nobody's info/refs of a private repository",
+            &format!("{engine}: nobody's info/refs of a private repository"),
             &nobody,
             PRIVATE,
             info_refs,
             near,
         )?,
         compare(
-            "a stranger's info/refs of it",
+            &format!("{engine}: a stranger's info/refs of it"),
             &stranger,
             PRIVATE,
             info_refs,
             near,
         )?,
-        compare("a stranger's API request for it", &stranger, PRIVATE, api, near)?,
         compare(
-            "control: info/refs of another absent one",
+            &format!("{engine}: a stranger's API request for it"),
+            &stranger,
+            PRIVATE,
+            api,
+            near,
+        )?,
+        compare(
+            &format!("{engine}, control: info/refs of another absent one"),
             &nobody,
             ALSO_ABSENT,
             info_refs,
@@ -85,7 +106,7 @@ fn compare(
     let [absent, hidden] = took_us.map(median);
     Ok(Row::new(
         what,
-        "of an absent one",
+        PEER,
         format!("{absent:.0} µs"),
         format!("{hidden:.0} µs"),
         verdict(hidden / absent),
