@@ -15,6 +15,7 @@ use plue_forge::access::accounts::administer;
 use plue_forge::access::repositories::create_under;
 use plue_forge::accounts::{self, NewAccount, SigninLink};
 use plue_forge::audit;
+use plue_forge::expiry;
 use plue_forge::import;
 use plue_forge::organisations::{self, OrganisationChange};
 use plue_forge::repositories::{self, NewRepository, Query};
@@ -127,6 +128,13 @@ pub enum Command {
     RepoRestore {
         /// Its id.
         id: RepoId,
+    },
+    /// Remove an object for good.
+    RepoPurge {
+        /// The repository, as `owner/name`.
+        path: String,
+        /// The object's id.
+        oid: String,
     },
 }
 
@@ -321,6 +329,9 @@ fn absent(command: &Command) -> Option<String> {
             "No deleted repository that can be restored has the id {id}; `plue admin repo deleted` lists them."
         ),
         Command::OrgCreate { owner, .. } => account(owner),
+        Command::RepoPurge { path, oid } => {
+            format!("There is no repository {path}, or it has no object {oid}.")
+        }
         Command::UserCreate { .. }
         | Command::OrgList
         | Command::Log { .. }
@@ -489,6 +500,11 @@ async fn obey(site: &Site, command: Command) -> Result<Value, Failure> {
         Command::RepoRestore { id } => {
             repository(site, &repositories::restore(forge, permit, id, now_ms).await?)
         }
+        Command::RepoPurge { path: text, oid } => {
+            let purged = expiry::purge(forge, permit, &path(&text)?, &oid, now_ms).await?;
+            let more = json!({ "object": oid, "objects_removed": purged.objects });
+            value(repository(site, &purged.repository)?, more)
+        }
     }
 }
 
@@ -507,5 +523,6 @@ const fn name(command: &Command) -> &'static str {
         Command::RepoList => "repo list",
         Command::RepoDeleted => "repo deleted",
         Command::RepoRestore { .. } => "repo restore",
+        Command::RepoPurge { .. } => "repo purge",
     }
 }

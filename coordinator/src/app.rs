@@ -234,6 +234,7 @@ fn git_settings(config: &Config, world: &World) -> GitSettings {
         pack_cache_bytes: git.pack_cache_bytes,
         deadline_ms: millis(git.deadline),
         restore_grace_ms: i64::try_from(millis(config.restore_grace)).unwrap_or(i64::MAX),
+        expiry_grace_ms: i64::try_from(millis(config.expiry_grace)).unwrap_or(i64::MAX),
         watched: config.watcher_interval.is_some(),
         // An upload that is still going on must never look like one that was left behind.
         upload_grace_ms: defaults
@@ -570,7 +571,7 @@ async fn chores(
         }
     };
     tokio::join!(
-        jobs::run(&site, Lane::Pages, &worker),
+        jobs::run(&site, Lane::Whole, &worker),
         jobs::run(&site, Lane::Mail, &worker),
         jobs::run(&site, Lane::Rest, &worker),
         jobs::evict(&site, cache_interval),

@@ -292,6 +292,15 @@ pub enum RepoCommand {
         /// Its id, as `deleted` lists it
         id: i64,
     },
+    /// Remove an object, such as a secret that was pushed, for good and everywhere; nothing may
+    /// refer to it any more. All else that nothing refers to goes with it
+    Purge {
+        /// The repository
+        #[arg(value_name = "OWNER/NAME", value_parser = clap::value_parser!(RepoPath))]
+        path: RepoPath,
+        /// The object's full id
+        oid: String,
+    },
 }
 
 fn scopes(text: &str) -> Result<Scopes, String> {

@@ -373,6 +373,10 @@ fn asked(noun: AdminNoun) -> anyhow::Result<admin::Command> {
         },
         AdminNoun::Repo(RepoCommand::List) => admin::Command::RepoList,
         AdminNoun::Repo(RepoCommand::Deleted) => admin::Command::RepoDeleted,
+        AdminNoun::Repo(RepoCommand::Purge { path, oid }) => admin::Command::RepoPurge {
+            path: path.to_string(),
+            oid,
+        },
         AdminNoun::Repo(RepoCommand::Restore { id }) => admin::Command::RepoRestore {
             id: plue_contract::RepoId(id),
         },
@@ -462,6 +466,8 @@ fn words(value: &Value) -> String {
         "id",
         "name",
         "full_name",
+        "object",
+        "objects_removed",
         "fingerprint",
         "clone_url",
         "ssh_url",

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails where it stands")]
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use plue_tests::git::Home;
 use plue_tests::history::History;
@@ -486,4 +487,68 @@ fn many_clients_push_and_fetch_at_once() {
     assert_eq!(found, expected);
     let whole = s.clone(&["--mirror"], &ssh, "whole.git");
     s.home.fsck(&whole).unwrap();
+}
+
+#[test]
+fn a_large_repository_is_cloned_from_its_bundle_by_who_asks_for_it() {
+    let plue = Plue::start().unwrap();
+    let (home, token) = plue.newcomer("ada").unwrap();
+    let original = History::of(2500).make(&home, "original.git").unwrap();
+    let address = plue.url("ada/engine");
+    home.git(&original, &["push", "-q", "--mirror", &address])
+        .unwrap();
+    // It is written by a job, after all else that follows from the push.
+    let ask = || {
+        let request = plue.client().with("git-protocol", "version=2").bearer(&token);
+        request
+            .get("/ada/engine.git/info/refs?service=git-upload-pack")
+            .unwrap()
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !ask().text().contains("bundle-uri") {
+        assert!(Instant::now() < deadline, "{}", ask().text());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    home.git(
+        home.path(),
+        &[
+            "-c",
+            "transfer.bundleURI=true",
+            "clone",
+            "-q",
+            "--mirror",
+            &address,
+            "bundled",
+        ],
+    )
+    .unwrap();
+    let bundled = home.at("bundled");
+    home.fsck(&bundled).unwrap();
+    let refs = |folder, which: &str| home.git(folder, &["for-each-ref", which]).unwrap();
+    assert_ne!(refs(&bundled, "refs/bundles"), "", "the client took the bundle");
+    assert_eq!(refs(&bundled, "refs/heads"), refs(&original, "refs/heads"));
+    // Who does not ask is not told, and gets the same.
+    home.git(home.path(), &["clone", "-q", "--mirror", &address, "plain"])
+        .unwrap();
+    assert_eq!(
+        refs(&home.at("plain"), "refs/heads"),
+        refs(&original, "refs/heads")
+    );
+    // It is private, as the repository is, and one that was not announced is not there.
+    let bundle = |path: &str, token: Option<&str>| {
+        let client = plue.client();
+        let client = match token {
+            Some(token) => client.bearer(token),
+            None => client,
+        };
+        client.get(path).unwrap().status
+    };
+    let (_, stranger) = plue.newcomer("eve").unwrap();
+    for generation in [1, 2, 99] {
+        let path = format!("/ada/engine.git/bundles/{generation}");
+        assert_eq!(bundle(&path, None), 401);
+        assert_eq!(bundle(&path, Some(&stranger)), 404);
+    }
+    assert_eq!(bundle("/ada/engine.git/bundles/99", Some(&token)), 404);
+    plue.stop().unwrap();
 }

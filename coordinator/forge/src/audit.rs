@@ -83,6 +83,8 @@ actions! {
     RepositoryDelete = "repository.delete";
     /// A deleted repository was restored.
     RepositoryRestore = "repository.restore";
+    /// An object was removed from a repository for good.
+    RepositoryPurge = "repository.purge";
     /// An issue was removed, with all that was said about it.
     IssueDelete = "issue.delete";
     /// An account was given a role in a repository.

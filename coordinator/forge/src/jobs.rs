@@ -4,7 +4,7 @@
 //! them does is a function of the noun that it is about.
 
 use crate::mail::{self, Letter};
-use crate::{Error, Forge, browse, edge, maintenance, sessions, sweeper};
+use crate::{Error, Forge, browse, edge, expiry, maintenance, sessions, sweeper};
 use plue_contract::{RepoId, causes};
 use plue_store::Tx;
 use plue_store::jobs::{self as rows, JobRow, NewJobRow, Which};
@@ -47,6 +47,11 @@ pub enum Job {
         /// The repository.
         repository: RepoId,
     },
+    /// Remove what nothing in a repository has referred to for long.
+    Expire {
+        /// The repository.
+        repository: RepoId,
+    },
     /// Send a letter.
     Mail {
         /// Which.
@@ -60,28 +65,30 @@ pub enum Job {
 /// another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// What pages read: of a very large repository that takes minutes, the first time.
-    Pages,
+    /// What looks through whole repositories: of a very large one that takes minutes.
+    Whole,
     /// Letters: a mail server may take its time.
     Mail,
     /// All the rest.
     Rest,
 }
 
-/// The kind of the jobs of [`Lane::Pages`].
-const PAGES: &str = "prepare";
+/// The kinds of the jobs of [`Lane::Whole`].
+const WHOLE: &[&str] = &["prepare", "expire"];
 /// The kind of the jobs of [`Lane::Mail`].
 const MAIL: &str = "mail";
+/// The kinds of the jobs of every lane but [`Lane::Rest`].
+const APART: &[&str] = &["prepare", "expire", MAIL];
 
 impl Lane {
     /// Every lane.
-    pub const ALL: [Self; 3] = [Self::Pages, Self::Mail, Self::Rest];
+    pub const ALL: [Self; 3] = [Self::Whole, Self::Mail, Self::Rest];
 
     fn jobs(self) -> Which<'static> {
         match self {
-            Self::Pages => Which::Of(PAGES),
-            Self::Mail => Which::Of(MAIL),
-            Self::Rest => Which::NoneOf(&[PAGES, MAIL]),
+            Self::Whole => Which::Of(WHOLE),
+            Self::Mail => Which::Of(&[MAIL]),
+            Self::Rest => Which::OtherThan(APART),
         }
     }
 }
@@ -102,7 +109,8 @@ impl Job {
             Self::SweepGrants => "sweep_grants",
             Self::PurgeDeleted { .. } => "purge_deleted",
             Self::Maintain { .. } => "maintain",
-            Self::Prepare { .. } => PAGES,
+            Self::Prepare { .. } => "prepare",
+            Self::Expire { .. } => "expire",
             Self::Mail { .. } => MAIL,
         }
     }
@@ -113,7 +121,8 @@ impl Job {
             Self::SweepUploads | Self::SweepSessions | Self::SweepGrants => self.kind().to_owned(),
             Self::PurgeDeleted { repository }
             | Self::Maintain { repository }
-            | Self::Prepare { repository } => {
+            | Self::Prepare { repository }
+            | Self::Expire { repository } => {
                 format!("{}:{repository}", self.kind())
             }
             Self::Mail { letter, .. } => format!("{}:{}", self.kind(), letter.key()),
@@ -137,6 +146,7 @@ impl Job {
             }
             Self::Maintain { repository } => maintenance::maintain(forge, *repository, now_ms).await,
             Self::Prepare { repository } => browse::prepare::prepare(forge, *repository).await,
+            Self::Expire { repository } => expiry::expire(forge, *repository, now_ms).await,
             Self::Mail { letter, asked_at_ms } => {
                 mail::send(forge, letter, *asked_at_ms, request_id, now_ms).await
             }
@@ -319,6 +329,9 @@ mod tests {
                 repository: RepoId(7),
             },
             Job::Prepare {
+                repository: RepoId(7),
+            },
+            Job::Expire {
                 repository: RepoId(7),
             },
             Job::Mail {

@@ -14,6 +14,7 @@ mod clock;
 pub mod collaborators;
 pub mod edge;
 mod error;
+pub mod expiry;
 pub mod failpoints;
 pub mod health;
 pub mod import;

@@ -70,6 +70,21 @@ pub(crate) async fn find(forge: &Forge, id: RepoId) -> Result<Option<Repository>
         .transpose()
 }
 
+/// A quarantine that sees every pack of a copy.
+pub(crate) async fn quarantine(forge: &Forge, pinned: &Pinned) -> Result<Quarantine, Error> {
+    let (bare, packs) = (pinned.bare().clone(), pinned.packs().to_vec());
+    let scratch = forge.caches().scratch();
+    let opened = tokio::task::spawn_blocking(move || Quarantine::open(&bare, &packs, &scratch)).await;
+    Ok(opened.map_err(|died| Error::Internal(format!("opening a quarantine: {died}")))??)
+}
+
+/// Until when packs can be read that are replaced now: twice as long as a clone may take, in
+/// milliseconds since 1970.
+pub(crate) fn readable_until_ms(forge: &Forge, now_ms: i64) -> i64 {
+    let deadline_ms = i64::try_from(forge.settings().deadline_ms).unwrap_or(i64::MAX / 4);
+    now_ms.saturating_add(deadline_ms.saturating_mul(2))
+}
+
 /// Makes one pack of those that are small beside the others; whether there were any. The packs
 /// that it replaces stay readable for twice as long as a clone may take.
 async fn roll_packs_up(forge: &Forge, repository: &Repository, clock: &Clock) -> Result<bool, Error> {
@@ -79,7 +94,7 @@ async fn roll_packs_up(forge: &Forge, repository: &Repository, clock: &Clock) ->
     let live: Vec<(Oid, PackRow)> = live
         .into_iter()
         .filter_map(|row| Some((Oid::parse(&row.checksum, repository.object_format).ok()?, row)))
-        .filter(|(checksum, _)| pinned.packs().contains(checksum))
+        .filter(|(checksum, row)| pinned.packs().contains(checksum) && row.unreachable_since_ms.is_none())
         .collect();
     let counts: Vec<u64> = live
         .iter()
@@ -90,20 +105,11 @@ async fn roll_packs_up(forge: &Forge, repository: &Repository, clock: &Clock) ->
         return Ok(false);
     }
     let small: Vec<Oid> = chosen.iter().map(|&at| live[at].0).collect();
-    let mut quarantine = {
-        let (bare, packs, scratch) = (
-            pinned.bare().clone(),
-            pinned.packs().to_vec(),
-            forge.caches().scratch(),
-        );
-        tokio::task::spawn_blocking(move || Quarantine::open(&bare, &packs, &scratch))
-            .await
-            .map_err(|died| Error::Internal(format!("opening a quarantine: {died}")))??
-    };
+    let mut quarantine = quarantine(forge, &pinned).await?;
     roll_up(forge.git(), &mut quarantine, &small).await?;
     let new = match quarantine.pack() {
         Some(files) => Some((
-            upload(forge, repository.id, files, clock).await?,
+            upload(forge, repository.id, files, None, clock).await?,
             total_bytes(files),
         )),
         None => None,
@@ -135,8 +141,7 @@ async fn swap(
     old: &[&PackRow],
     now_ms: i64,
 ) -> Result<bool, Error> {
-    let deadline_ms = i64::try_from(forge.settings().deadline_ms).unwrap_or(i64::MAX / 4);
-    let lease_until_ms = now_ms.saturating_add(deadline_ms.saturating_mul(2));
+    let lease_until_ms = readable_until_ms(forge, now_ms);
     let outcome = forge
         .store()
         .in_tx("packs.swap", |tx| {

@@ -51,6 +51,8 @@ pub struct Repository {
     pub access_epoch: i64,
     /// Raised when the database was restored from a backup.
     pub restore_epoch: i64,
+    /// The last generation before objects were removed; -1 where none were.
+    pub expired_generation: i64,
     /// How many refs it has.
     pub ref_count: i64,
     /// The size of its packs, in bytes.
@@ -99,6 +101,7 @@ impl TryFrom<RepositoryRow> for Repository {
             generation: row.generation,
             access_epoch: row.access_epoch,
             restore_epoch: row.restore_epoch,
+            expired_generation: row.expired_generation,
             ref_count: row.ref_count,
             size_bytes: row.size_bytes,
             created_at_ms: row.created_at_ms,

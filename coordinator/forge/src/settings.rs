@@ -25,6 +25,8 @@ pub struct GitSettings {
     pub upload_grace_ms: i64,
     /// How long a deleted repository can be restored, in milliseconds.
     pub restore_grace_ms: i64,
+    /// How long objects stay that nothing refers to any more, in milliseconds.
+    pub expiry_grace_ms: i64,
     /// The largest blob that browsing answers, in bytes.
     pub browse_bytes: u64,
     /// The longest that one look into a repository may take, in milliseconds.
@@ -47,6 +49,7 @@ impl GitSettings {
             deadline_ms: 60 * 60 * 1000,
             upload_grace_ms: 6 * 60 * 60 * 1000,
             restore_grace_ms: 30 * 24 * 60 * 60 * 1000,
+            expiry_grace_ms: 30 * 24 * 60 * 60 * 1000,
             browse_bytes: 10 * 1024 * 1024,
             browse_deadline_ms: 10_000,
             watched: false,

@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 pub mod browse;
+pub mod bundle;
 pub mod cache;
 pub mod child;
 pub mod connectivity;

@@ -1,10 +1,13 @@
-//! Keeping a cached repository quick to read: many small packs into few, the commit graph, and
-//! bitmaps of what commits reach.
+//! Keeping a cached repository quick to read: many small packs into few, what is reachable apart
+//! from what is not, the commit graph, and bitmaps of what commits reach.
 
-use crate::cache::{Bare, CacheError};
+use crate::cache::{Bare, CacheError, PackFiles};
 use crate::child::{self, Git, GitError};
 use crate::oid::Oid;
+use crate::pack_index::PackIndex;
 use crate::quarantine::{Quarantine, QuarantineError};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// How much larger each pack is to be than all smaller ones together.
 const FACTOR: u64 = 2;
@@ -31,16 +34,103 @@ pub fn geometric(objects: &[u64]) -> Vec<usize> {
 /// object of these that is in none of the others, reachable or not. The pack is then the
 /// quarantine's, like one that was pushed; there is none where the others have everything.
 pub async fn roll_up(git: &Git, quarantine: &mut Quarantine, packs: &[Oid]) -> Result<(), QuarantineError> {
+    let known = quarantine.known().to_vec();
+    let others = known.into_iter().filter(|pack| !packs.contains(pack));
+    pack(git, quarantine, "--stdin-packs", &of_packs(packs, others)).await
+}
+
+/// Names what is in some packs and in none of the others.
+fn of_packs(packs: &[Oid], others: impl IntoIterator<Item = Oid>) -> String {
+    let names = packs.iter().map(|pack| format!("pack-{pack}.pack\n"));
+    let others = others.into_iter().map(|pack| format!("^pack-{pack}.pack\n"));
+    names.chain(others).collect()
+}
+
+/// What [`part`] makes of the packs of a repository.
+#[derive(Debug)]
+pub struct Parted {
+    /// Everything that something refers to; none where nothing does.
+    pub reachable: Option<PackFiles>,
+    /// The rest of the packs that were parted; none where there is no rest.
+    pub rest: Option<PackFiles>,
+}
+
+/// Parts the objects of a repository, in a quarantine that knows all its packs: what these tips
+/// lead to goes into one pack, whichever it was in, and what is left over of `packs`, and is in none
+/// of `others`, into another. The files go with the quarantine.
+pub async fn part(
+    git: &Git,
+    quarantine: &mut Quarantine,
+    tips: &[Oid],
+    packs: &[Oid],
+    others: &[Oid],
+) -> Result<Parted, QuarantineError> {
+    let tips: String = tips.iter().map(|tip| format!("{tip}\n")).collect();
+    pack(git, quarantine, "--revs", &tips).await?;
+    let reachable = quarantine.pack().cloned();
+    let others = others
+        .iter()
+        .copied()
+        .chain(reachable.as_ref().map(|pack| pack.checksum));
+    pack(git, quarantine, "--stdin-packs", &of_packs(packs, others)).await?;
+    let rest = quarantine.pack().cloned();
+    Ok(Parted { reachable, rest })
+}
+
+/// Counts the objects that these tips lead to.
+pub async fn count_reachable(git: &Git, bare: &Bare, tips: &[Oid]) -> Result<u64, GitError> {
+    let mut command = git.command(bare.dir());
+    command.args([
+        "rev-list",
+        "--objects",
+        "--use-bitmap-index",
+        "--count",
+        "--stdin",
+    ]);
+    let tips: String = tips.iter().map(|tip| format!("{tip}\n")).collect();
+    let printed = child::run(command, tips.as_bytes(), 64)
+        .await?
+        .success("rev-list")?;
+    let printed = String::from_utf8_lossy(&printed);
+    printed.trim().parse().map_err(|_| GitError::Failed {
+        verb: "rev-list".into(),
+        message: format!("it answered {printed:?}"),
+    })
+}
+
+/// Counts the objects that are in any of these packs, each once. Blocks for as long as the disk takes.
+pub fn count_distinct(bare: &Bare, packs: &[Oid]) -> Result<u64, CacheError> {
+    let mut names = Vec::new();
+    // The next name of each pack, the first of all at the top.
+    let mut next = BinaryHeap::new();
+    for (at, &checksum) in packs.iter().enumerate() {
+        let files = bare.pack_files(checksum)?;
+        names.push(PackIndex::open(&files.idx, bare.format())?.names()?);
+        next.extend(names[at].next().transpose()?.map(|name| Reverse((name, at))));
+    }
+    let (mut count, mut last) = (0, Vec::new());
+    while let Some(Reverse((name, at))) = next.pop() {
+        if name != last {
+            count += 1;
+            last = name;
+        }
+        next.extend(names[at].next().transpose()?.map(|name| Reverse((name, at))));
+    }
+    Ok(count)
+}
+
+/// Has git write a pack of what the input names, which becomes the quarantine's own.
+async fn pack(
+    git: &Git,
+    quarantine: &mut Quarantine,
+    named_by: &str,
+    input: &str,
+) -> Result<(), QuarantineError> {
     let mut command = git.command(quarantine.dir());
     command
         .args(["-c", "pack.writeReverseIndex=true"])
-        .args(["pack-objects", "--stdin-packs", "--delta-base-offset", "-q"])
+        .args(["pack-objects", named_by, "--delta-base-offset", "-q"])
         .arg("objects/pack/pack");
-    let mut input = String::new();
-    for checksum in quarantine.known() {
-        let others = if packs.contains(checksum) { "" } else { "^" };
-        input.push_str(&format!("{others}pack-{checksum}.pack\n"));
-    }
     let printed = child::run(command, input.as_bytes(), 1024)
         .await?
         .success("pack-objects")?;

@@ -105,6 +105,21 @@ impl PackCache {
         })
     }
 
+    /// Removes everything that is kept. Who reads a pack goes on reading it.
+    pub fn clear(&self) -> io::Result<()> {
+        let entries = match fs::read_dir(&self.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            match fs::remove_file(entry?.path()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Gives a kept pack its second name; where that cannot be, the next client asks git.
     fn name_answer(&self, key: &str) {
         if let Some(answer) = &self.answer {

@@ -4,7 +4,7 @@
 
 use crate::oid::{ObjectFormat, Oid};
 use std::fs::File;
-use std::io;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -57,6 +57,19 @@ impl PackIndex {
             }
         }
         Ok(false)
+    }
+
+    /// The names of all objects, in order.
+    pub(crate) fn names(self) -> io::Result<impl Iterator<Item = io::Result<Vec<u8>>>> {
+        let mut left = self.before(255)?;
+        let (mut file, oid_bytes) = (self.file, self.oid_bytes as usize);
+        file.seek(SeekFrom::Start(NAMES))?;
+        let mut file = BufReader::with_capacity(64 * 1024, file);
+        Ok(std::iter::from_fn(move || {
+            left = left.checked_sub(1)?;
+            let mut name = vec![0; oid_bytes];
+            Some(file.read_exact(&mut name).map(|()| name))
+        }))
     }
 
     /// How many objects have a first byte of at most this.

@@ -3,7 +3,7 @@
 //! The protocol is git's business here. This module gives it its configuration, moves the bytes,
 //! and ends it when the client is gone or the time is over. Over HTTP, what a client of version 2
 //! asks for again and again is answered without it (`answers.rs`): what the server can do, which
-//! refs there are, and a pack that was made for somebody before.
+//! refs there are, where its bundle is, and a pack that was made for somebody before.
 
 mod answers;
 

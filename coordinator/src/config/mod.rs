@@ -63,6 +63,8 @@ pub struct Config {
     pub cache_interval: Duration,
     /// How long a deleted repository can be restored.
     pub restore_grace: Duration,
+    /// How long objects stay that nothing refers to any more.
+    pub expiry_grace: Duration,
     /// How often the watcher looks; none when it is off.
     pub watcher_interval: Option<Duration>,
     /// What is logged, and how.
@@ -487,6 +489,7 @@ impl Reader<'_> {
             repos_dir: self.optional("PLUE_REPOS_DIR", |text| Some(PathBuf::from(text))),
             cache_interval: self.seconds("PLUE_CACHE_INTERVAL"),
             restore_grace: self.seconds("PLUE_RESTORE_GRACE"),
+            expiry_grace: self.seconds("PLUE_EXPIRY_GRACE"),
             watcher_interval: {
                 let interval = self.seconds("PLUE_WATCHER_INTERVAL");
                 self.flag("WATCHER_ENABLED").then_some(interval)

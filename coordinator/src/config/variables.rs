@@ -365,6 +365,12 @@ pub const VARIABLES: &[Variable] = &[
         "How long a deleted repository can be restored, before it is removed for good: 30 days.",
     ),
     plain(
+        "PLUE_EXPIRY_GRACE",
+        "2592000",
+        SECONDS,
+        "How long objects stay that nothing refers to any more, after a forced push or a deleted bookmark: 30 days. `plue admin repo purge` removes one at once.",
+    ),
+    plain(
         "WATCHER_ENABLED",
         "true",
         FLAG,

@@ -517,6 +517,7 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         on("GET /repos", sync::list),
         on("POST /sync", sync::adopt),
         on("GET /{owner}/{repo}/info/refs", git::info_refs),
+        on("GET /{owner}/{repo}/bundles/{generation:digits}", git::bundle),
         on("POST /{owner}/{repo}/git-upload-pack", git::upload_pack),
         on("POST /{owner}/{repo}/git-receive-pack", git::receive_pack),
         on("POST /do/{scope:rest}", internal::invalidate),

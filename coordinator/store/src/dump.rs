@@ -233,6 +233,7 @@ pub fn packs_in_dump(lines: impl BufRead) -> Result<Vec<PackRow>, DumpError> {
                 checksum: text("checksum")?.to_owned(),
                 size_bytes: number("size_bytes")?,
                 object_count: number("object_count")?,
+                unreachable_since_ms: cell("unreachable_since_ms").and_then(Value::as_i64),
             });
         }
     }
@@ -245,7 +246,8 @@ pub fn packs_in_dump(lines: impl BufRead) -> Result<Vec<PackRow>, DumpError> {
 async fn live(conn: &mut Conn) -> Result<Vec<PackRow>, StoreError> {
     query(
         "dump.packs",
-        "SELECT id, repository_id, checksum, size_bytes, object_count FROM packs WHERE state = 'live' ORDER BY id",
+        "SELECT id, repository_id, checksum, size_bytes, object_count, unreachable_since_ms FROM packs \
+         WHERE state = 'live' ORDER BY id",
     )
     .all(conn)
     .await

@@ -94,10 +94,10 @@ pub async fn enqueue_once(tx: &mut Tx<'_>, job: NewJobRow<'_>, now_ms: i64) -> R
 /// Which jobs are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which<'a> {
-    /// Those of this kind.
-    Of(&'a str),
-    /// Those of every kind but these.
-    NoneOf(&'a [&'a str]),
+    /// Those of these kinds.
+    Of(&'a [&'a str]),
+    /// Those of every other kind.
+    OtherThan(&'a [&'a str]),
 }
 
 /// Claims one due job that nobody holds, for as long as the lease lasts.
@@ -110,15 +110,11 @@ pub async fn claim(
 ) -> Result<Option<JobRow>, StoreError> {
     // Workers that claim at once pass each other's candidate over instead of waiting for it.
     let skip = tx.engine().pick("", " FOR UPDATE SKIP LOCKED");
-    let one;
     let (compares, kinds) = match which {
-        Which::Of(kind) => {
-            one = [kind];
-            ("IN", &one[..])
-        }
-        Which::NoneOf(kinds) => ("NOT IN", kinds),
+        Which::Of(kinds) => ("IN", kinds),
+        Which::OtherThan(kinds) => ("NOT IN", kinds),
     };
-    let places: Vec<_> = (3..3 + kinds.len()).map(|n| format!("${n}")).collect();
+    let places: Vec<String> = (3..3 + kinds.len()).map(|at| format!("${at}")).collect();
     let mut candidate = query_built(
         "jobs.candidate",
         format!(
@@ -132,7 +128,8 @@ pub async fn claim(
     for kind in kinds {
         candidate = candidate.bind(*kind);
     }
-    let Some((id,)) = candidate.optional::<(i64,)>(tx).await? else {
+    let candidate = candidate.optional::<(i64,)>(tx).await?;
+    let Some((id,)) = candidate else {
         return Ok(None);
     };
     query(

@@ -44,8 +44,13 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: 7,
+        name: "expiry",
+        template: include_str!("migrations/0007_expiry.sql"),
+    },
+    Migration {
+        version: 8,
         name: "mail",
-        template: include_str!("migrations/0007_mail.sql"),
+        template: include_str!("migrations/0008_mail.sql"),
     },
 ];
 

@@ -20,6 +20,8 @@ pub struct PackRow {
     pub size_bytes: i64,
     /// How many objects it holds.
     pub object_count: i64,
+    /// Since when nothing refers to what it holds, in milliseconds since 1970, where that was found.
+    pub unreachable_since_ms: Option<i64>,
 }
 
 impl FromRow<'_, AnyRow> for PackRow {
@@ -30,6 +32,7 @@ impl FromRow<'_, AnyRow> for PackRow {
             checksum: row.try_get("checksum")?,
             size_bytes: row.try_get("size_bytes")?,
             object_count: row.try_get("object_count")?,
+            unreachable_since_ms: row.try_get("unreachable_since_ms")?,
         })
     }
 }
@@ -44,7 +47,7 @@ pub async fn insert_uploading(
     query(
         "packs.insert",
         "INSERT INTO packs (id, repository_id, state, checksum, size_bytes, object_count, created_at_ms, \
-         lease_until_ms) VALUES ($1, $2, 'uploading', $3, $4, $5, $6, $7)",
+         lease_until_ms, unreachable_since_ms) VALUES ($1, $2, 'uploading', $3, $4, $5, $6, $7, $8)",
     )
     .bind(pack.id.as_str())
     .bind(pack.repository_id)
@@ -53,6 +56,7 @@ pub async fn insert_uploading(
     .bind(pack.object_count)
     .bind(now_ms)
     .bind(lease_until_ms)
+    .bind(pack.unreachable_since_ms)
     .execute(tx)
     .await?;
     Ok(())
@@ -96,6 +100,18 @@ pub async fn set_replaced(tx: &mut Tx<'_>, id: &PackId, lease_until_ms: i64) -> 
     Ok(changed == 1)
 }
 
+/// Takes every pack of a repository out of use that is live or was replaced, for nobody to read any
+/// more; how many those were.
+pub async fn kill(tx: &mut Tx<'_>, repository: RepoId) -> Result<u64, StoreError> {
+    query(
+        "packs.kill",
+        "UPDATE packs SET state = 'dead' WHERE repository_id = $1 AND state IN ('live', 'replaced')",
+    )
+    .bind(repository.0)
+    .execute(tx)
+    .await
+}
+
 /// Turns packs dead whose lease has ended, of uploads and of those that were replaced; how many.
 pub async fn abandon_expired(tx: &mut Tx<'_>, now_ms: i64) -> Result<u64, StoreError> {
     query(
@@ -111,7 +127,7 @@ pub async fn abandon_expired(tx: &mut Tx<'_>, now_ms: i64) -> Result<u64, StoreE
 pub async fn dead(conn: &mut Conn, limit: i64) -> Result<Vec<PackRow>, StoreError> {
     query(
         "packs.dead",
-        "SELECT id, repository_id, checksum, size_bytes, object_count FROM packs \
+        "SELECT id, repository_id, checksum, size_bytes, object_count, unreachable_since_ms FROM packs \
          WHERE state = 'dead' ORDER BY id LIMIT $1",
     )
     .bind(limit)
@@ -135,7 +151,7 @@ pub async fn forget(tx: &mut Tx<'_>, id: &str) -> Result<(), StoreError> {
 pub async fn live(conn: &mut Conn, repository: RepoId) -> Result<Vec<PackRow>, StoreError> {
     query(
         "packs.live",
-        "SELECT id, repository_id, checksum, size_bytes, object_count FROM packs \
+        "SELECT id, repository_id, checksum, size_bytes, object_count, unreachable_since_ms FROM packs \
          WHERE repository_id = $1 AND state = 'live' ORDER BY id",
     )
     .bind(repository.0)
@@ -147,7 +163,7 @@ pub async fn live(conn: &mut Conn, repository: RepoId) -> Result<Vec<PackRow>, S
 pub async fn replaced(conn: &mut Conn, repository: RepoId) -> Result<Vec<PackRow>, StoreError> {
     query(
         "packs.replaced",
-        "SELECT id, repository_id, checksum, size_bytes, object_count FROM packs \
+        "SELECT id, repository_id, checksum, size_bytes, object_count, unreachable_since_ms FROM packs \
          WHERE repository_id = $1 AND state = 'replaced' ORDER BY id",
     )
     .bind(repository.0)

@@ -36,6 +36,8 @@ pub struct RepositoryRow {
     pub access_epoch: i64,
     /// Raised when the database was restored from a backup.
     pub restore_epoch: i64,
+    /// The last generation before objects were removed; -1 where none were.
+    pub expired_generation: i64,
     /// How many refs it has.
     pub ref_count: i64,
     /// The size of its live packs, in bytes.
@@ -67,6 +69,7 @@ impl FromRow<'_, AnyRow> for RepositoryRow {
             generation: row.try_get("generation")?,
             access_epoch: row.try_get("access_epoch")?,
             restore_epoch: row.try_get("restore_epoch")?,
+            expired_generation: row.try_get("expired_generation")?,
             ref_count: row.try_get("ref_count")?,
             size_bytes: row.try_get("size_bytes")?,
             created_at_ms: row.try_get("created_at_ms")?,
@@ -118,7 +121,7 @@ pub struct NewRepositoryRow<'a> {
 
 const COLUMNS: &str = "r.id, r.uuid, r.owner_id, a.name AS owner, r.name, r.description, r.visibility, \
      r.object_format, r.default_bookmark, r.archived, r.generation, r.access_epoch, r.restore_epoch, \
-     r.ref_count, r.size_bytes, r.created_at_ms, r.updated_at_ms, r.pushed_at_ms, r.deleted_at_ms";
+     r.expired_generation, r.ref_count, r.size_bytes, r.created_at_ms, r.updated_at_ms, r.pushed_at_ms, r.deleted_at_ms";
 
 /// Takes the next number of a repository; one that is not used then is used by none.
 pub async fn reserve_id(tx: &mut Tx<'_>) -> Result<RepoId, StoreError> {
@@ -508,6 +511,37 @@ pub async fn repacked(tx: &mut Tx<'_>, id: RepoId, bytes_added: i64) -> Result<(
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// How the packs of a repository were parted.
+#[derive(Clone, Copy, Debug)]
+pub struct PartedRow {
+    /// The generation whose objects were parted; the update is none where it is another by now.
+    pub found_generation: i64,
+    /// The size of the live packs from now on, in bytes.
+    pub size_bytes: i64,
+    /// Whether objects are gone.
+    pub removed: bool,
+    /// Whether nobody is to be shown any more what was kept of them; raises the access epoch.
+    pub hidden: bool,
+}
+
+/// Raises the generation after the packs were parted; whether it was still the one that was found.
+pub async fn parted(tx: &mut Tx<'_>, id: RepoId, parted: PartedRow) -> Result<bool, StoreError> {
+    let changed = query(
+        "repositories.parted",
+        "UPDATE repositories SET generation = generation + 1, \
+         expired_generation = CASE WHEN $1 = 1 THEN generation ELSE expired_generation END, \
+         size_bytes = $2, access_epoch = access_epoch + $3 WHERE id = $4 AND generation = $5",
+    )
+    .bind(i64::from(parted.removed))
+    .bind(parted.size_bytes)
+    .bind(i64::from(parted.hidden))
+    .bind(id.0)
+    .bind(parted.found_generation)
+    .execute(tx)
+    .await?;
+    Ok(changed == 1)
 }
 
 /// Marks a repository as deleted, or as not deleted any more. Its name is free in between:

@@ -253,6 +253,7 @@ async fn a_pack_only_moves_forward_and_a_push_is_noted_once() {
             checksum: "c".repeat(40),
             size_bytes: 100,
             object_count: 3,
+            unreachable_since_ms: None,
         };
         let (one, two) = (pack("P1"), pack("P2"));
         let (one, two) = (&one, &two);
@@ -372,7 +373,7 @@ async fn jobs_of_one_key_are_one_job_and_run_again_when_asked_again() {
         let claim = async |owner: &'static str, now_ms: i64| {
             tx!(&store, |tx| jobs::claim(
                 tx,
-                jobs::Which::NoneOf(&["prepare"]),
+                jobs::Which::OtherThan(&["prepare"]),
                 owner,
                 now_ms + 1000,
                 now_ms
@@ -432,6 +433,7 @@ async fn a_push_and_the_sweeper_never_both_win() {
                 checksum: "c".repeat(40),
                 size_bytes: 1,
                 object_count: 1,
+                unreachable_since_ms: None,
             })
             .collect();
         let all = &packs;

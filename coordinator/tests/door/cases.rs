@@ -748,6 +748,12 @@ const CASES: &[Case] = &[
         "/eve/secret/info/refs?service=git-upload-pack",
         [401, 404, 200, 404, 200],
     ),
+    // There is none of so small a repository: who may read it is told that.
+    case(
+        "GET /{owner}/{repo}/bundles/{generation:digits}",
+        "/eve/secret/bundles/1",
+        [401, 404, 404, 404, 404],
+    ),
     with(
         "POST /{owner}/{repo}/git-upload-pack",
         "/eve/secret/git-upload-pack",

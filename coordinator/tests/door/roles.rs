@@ -44,6 +44,7 @@ const NEEDS: &[(&str, &[&str])] = &[
             "GET /{owner}/{repo}/archive/{file:rest}",
             "GET /{owner}/{repo}/find/{ref:rest}",
             "GET /{owner}/{repo}/info/refs",
+            "GET /{owner}/{repo}/bundles/{generation:digits}",
             "POST /{owner}/{repo}/git-upload-pack",
             "GET /api/{owner}/{repo}",
             "GET /api/{owner}/{repo}/refs/{ref:slash}",
@@ -282,6 +283,7 @@ fn address(route: &str, repository: &str, commit: &str) -> String {
         .replace("{team}", team)
         .replace("{username}", "visitor")
         .replace("{id:digits}", "999")
+        .replace("{generation:digits}", "999")
         .replace("{oid}", commit)
         .replace("{path:rest}", rest)
         .replace("{refs:rest}", "main...main")
@@ -394,6 +396,7 @@ async fn every_role_with_every_route() {
                     // What is done to somebody or something that is not there is not found.
                     let absent = [
                         "{id:",
+                        "{generation:",
                         "{username}",
                         "{team}",
                         "/transfer",

@@ -33,8 +33,8 @@ pub(super) enum Question {
     Rendered(String),
 }
 
-/// Of which repository, at which epoch of it, and what.
-type Key = (RepoId, i64, Question);
+/// Of which repository, at which of its restore and access epochs, and what.
+type Key = (RepoId, (i64, i64), Question);
 
 struct Kept {
     answer: Arc<dyn Any + Send + Sync>,
@@ -63,6 +63,13 @@ impl Answers {
         let kept = inner.kept.get_mut(key)?;
         kept.used = now;
         kept.answer.clone().downcast().ok()
+    }
+
+    /// Forgets all of a repository.
+    pub(crate) fn forget(&self, repository: RepoId) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.kept.retain(|(of, ..), _| *of != repository);
+        inner.bytes = inner.kept.values().map(|kept| kept.bytes).sum();
     }
 
     fn put<T: Send + Sync + 'static>(&self, key: Key, answer: Arc<T>, bytes: usize) {
@@ -106,7 +113,8 @@ impl Inner {
 }
 
 fn key(repository: &Repository, question: Question) -> Key {
-    (repository.id, repository.restore_epoch, question)
+    let epochs = (repository.restore_epoch, repository.access_epoch);
+    (repository.id, epochs, question)
 }
 
 /// What a door made of a repository's objects before ([`View::keep_rendered`]), under a name that
@@ -167,7 +175,7 @@ mod tests {
     use super::*;
 
     fn key(id: i64, name: &str) -> Key {
-        (RepoId(id), 1, Question::Rendered(name.to_owned()))
+        (RepoId(id), (1, 0), Question::Rendered(name.to_owned()))
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What pages and clones read quickly is prepared after each push, and never in a request: the
-//! commit graph with its filters, the bitmaps, the index of last changes of the bookmarks that
+//! commit graph with its filters, the bitmaps, the bundle, the index of last changes of the bookmarks that
 //! matter, and the languages and contributors of the default one. All lie in the local copy and go
 //! with it; a node that finds them missing makes them in the background.
 
@@ -8,6 +8,7 @@ use crate::cache::{self, Pinned};
 use crate::{Error, Forge, maintenance};
 use plue_contract::{RepoId, causes};
 use plue_git::browse;
+use plue_git::bundle;
 use plue_git::maintenance::commit_graph;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -47,7 +48,7 @@ async fn prepare_copy(forge: &Forge, id: RepoId, pinned: &Pinned) -> Result<(), 
     commit_graph(forge.git(), pinned.bare())
         .await
         .map_err(|error| Error::Internal(format!("commit graph: {error}")))?;
-    // What fails with the bitmaps is told at the end: pages do not wait for them.
+    // What fails with the bitmaps and the bundle is told at the end: pages do not wait for them.
     let covered = maintenance::cover(forge, id, pinned).await;
     let reader = pinned.reader();
     let tips = browse::newest_bookmarks(reader, MAX_BOOKMARKS).await?;
@@ -64,7 +65,11 @@ async fn prepare_copy(forge: &Forge, id: RepoId, pinned: &Pinned) -> Result<(), 
     }
     let bare = pinned.bare().clone();
     cache::blocking(move || Ok(browse::keep_indexes(&bare, &tips)?)).await?;
-    covered
+    covered?;
+    bundle::write(forge.git(), pinned.bare(), pinned.packs())
+        .await
+        .map(drop)
+        .map_err(|error| Error::Internal(format!("bundle: {error}")))
 }
 
 impl View {

@@ -7,6 +7,7 @@ use crate::{Error, Forge};
 use plue_blobs::{BlobKey, PackPart};
 use plue_contract::{PackId, RepoId, causes};
 use plue_git::browse::Reader;
+use plue_git::bundle;
 use plue_git::cache::{Bare, CacheError, Durability, PackFiles, PackedRef, Stamp, Transfer};
 use plue_git::oid::{ObjectFormat, Oid};
 use plue_git::refname::RefName;
@@ -23,8 +24,11 @@ const SNAPSHOT_TRIES: usize = 3;
 struct Snapshot {
     stamp: Stamp,
     head: RefName,
-    refs: Vec<PackedRef>,
+    /// None where the copy shows them already.
+    refs: Option<Vec<PackedRef>>,
     packs: Vec<(Oid, PackId)>,
+    /// The last generation before objects were removed.
+    expired: i64,
 }
 
 /// Makes the copy show what the rows say now. The entry's lock is held.
@@ -34,23 +38,31 @@ pub(super) async fn catch_up(
     id: RepoId,
     format: ObjectFormat,
 ) -> Result<Arc<Copy>, Error> {
-    let snapshot = snapshot(forge, id).await?;
     let dir = forge.caches().dir(id);
     let standing = {
         let dir = dir.clone();
         blocking(move || match Bare::open(&dir) {
-            Ok(bare) => bare.stamp().map(|stamp| Some((bare, stamp))),
+            Ok(bare) => {
+                let shown = bare.stamp()?.map(|stamp| (stamp, bare.head().ok()));
+                Ok(Some((bare, shown)))
+            }
             Err(CacheError::Missing(_)) => Ok(None),
             Err(error) => Err(error),
         })
         .await
     };
+    // Refs are many where a repository is large: those that the copy shows need not be read.
+    let shown = match &standing {
+        Ok(Some((bare, Some((stamp, Some(head)))))) if bare.format() == format => Some((*stamp, head)),
+        _ => None,
+    };
+    let snapshot = snapshot(forge, id, shown).await?;
     // A copy that shows what the rows never said, or that cannot be read, is made anew.
     let usable = match &standing {
         Ok(None) => None,
-        Ok(Some((bare, stamp))) => Some(
+        Ok(Some((bare, shown))) => Some(
             bare.format() == format
-                && stamp.is_none_or(|shown| {
+                && shown.as_ref().is_none_or(|(shown, _)| {
                     shown.epoch == snapshot.stamp.epoch && shown.generation <= snapshot.stamp.generation
                 }),
         ),
@@ -70,6 +82,7 @@ pub(super) async fn catch_up(
         }
     };
     fetch_missing(forge, id, &bare, &snapshot.packs).await?;
+    let expired = snapshot.expired;
     let copy = {
         let bare = bare.clone();
         let git = forge.git().clone();
@@ -91,7 +104,7 @@ pub(super) async fn catch_up(
     // From here on nobody is given the copy that stood before.
     let read = copy.folder.now_shows(&copy);
     let bare = copy.bare.clone();
-    if let Err(error) = blocking(move || forget_replaced(&bare, &read)).await {
+    if let Err(error) = blocking(move || forget_replaced(&bare, &read, expired)).await {
         tracing::warn!(repository = %id, error = %causes(&error), "packs that were replaced could not be removed from a copy");
     }
     Ok(copy)
@@ -116,12 +129,18 @@ fn show(bare: &Bare, snapshot: &Snapshot, watched: bool) -> Result<(), CacheErro
         let removed = bare.take_loose(&hiding)?;
         tracing::warn!(dir = %bare.dir().display(), ?removed, "refs that somebody else wrote were removed");
     }
-    bare.write_refs(&snapshot.head, &snapshot.refs, snapshot.stamp, Durability::Lazy)
+    match &snapshot.refs {
+        Some(refs) => bare.write_refs(&snapshot.head, refs, snapshot.stamp, Durability::Lazy),
+        None => Ok(()),
+    }
 }
 
-/// Removes packs that were replaced and that nobody reads. Git looks through every pack that it
-/// finds, so what is of no use costs each reader.
-fn forget_replaced(bare: &Bare, read: &HashSet<Oid>) -> Result<(), CacheError> {
+/// Removes packs that were replaced and that nobody reads, and bundles of before objects were removed.
+/// Git looks through every pack that it finds, so what is of no use costs each reader.
+fn forget_replaced(bare: &Bare, read: &HashSet<Oid>, expired: i64) -> Result<(), CacheError> {
+    if bundle::newest(bare)?.is_some_and(|generation| generation <= expired) {
+        bundle::forget(bare)?;
+    }
     let old: Vec<Oid> = bare
         .packs()?
         .into_iter()
@@ -168,12 +187,12 @@ async fn fetch_missing(forge: &Forge, id: RepoId, bare: &Bare, packs: &[(Oid, Pa
     Ok(())
 }
 
-/// Reads what the rows say at one moment: the generation before and after must be the same. Under
-/// a stream of pushes the row is locked for it.
-async fn snapshot(forge: &Forge, id: RepoId) -> Result<Snapshot, Error> {
+/// Reads what the rows say at one moment: the generation before and after must be the same; under a stream
+/// of pushes the row is locked for it. The refs are left out where they are `shown`.
+async fn snapshot(forge: &Forge, id: RepoId, shown: Option<(Stamp, &RefName)>) -> Result<Snapshot, Error> {
     for _ in 0..SNAPSHOT_TRIES {
         let mut conn = forge.store().read().await?;
-        let snapshot = read_snapshot(&mut conn, id).await?;
+        let snapshot = read_snapshot(&mut conn, id, shown).await?;
         let after = rows::stamp(&mut conn, id).await?.ok_or(Error::NotFound)?;
         if after == (snapshot.stamp.generation, snapshot.stamp.epoch) {
             return Ok(snapshot);
@@ -184,45 +203,55 @@ async fn snapshot(forge: &Forge, id: RepoId) -> Result<Snapshot, Error> {
         .in_tx("cache.snapshot", |tx| {
             Box::pin(async move {
                 rows::lock(tx, id).await?;
-                read_snapshot(tx, id).await
+                read_snapshot(tx, id, shown).await
             })
         })
         .await
 }
 
-async fn read_snapshot(conn: &mut Conn, id: RepoId) -> Result<Snapshot, Error> {
+async fn read_snapshot(
+    conn: &mut Conn,
+    id: RepoId,
+    shown: Option<(Stamp, &RefName)>,
+) -> Result<Snapshot, Error> {
     let row = rows::by_id(conn, id, None)
         .await?
         .ok_or(Error::NotFound)?
         .repository;
     let repository = Repository::try_from(row)?;
-    let refs = ref_rows::all(conn, id).await?;
-    let packs = pack_rows::live(conn, id).await?;
+    let stamp = Stamp {
+        generation: repository.generation,
+        epoch: repository.restore_epoch,
+    };
+    let head = repository.head()?;
     let odd = |what: &str| Error::Internal(format!("repository {id} has {what} that is none"));
+    let packed = |row: ref_rows::RefRow| {
+        Ok(PackedRef {
+            name: RefName::from_wire(&row.name).map_err(|_| odd("a ref name"))?,
+            oid: Oid::from_bytes(&row.oid).map_err(|_| odd("an object"))?,
+            peeled: row
+                .peeled
+                .map(|oid| Oid::from_bytes(&oid).map_err(|_| odd("an object")))
+                .transpose()?,
+        })
+    };
+    let refs = if shown == Some((stamp, &head)) {
+        None
+    } else {
+        let rows = ref_rows::all(conn, id).await?;
+        Some(rows.into_iter().map(packed).collect::<Result<_, Error>>()?)
+    };
+    let packs = pack_rows::live(conn, id).await?;
     let checksum =
         |pack: &PackRow| Oid::parse(&pack.checksum, repository.object_format).map_err(|_| odd("a pack"));
     Ok(Snapshot {
-        stamp: Stamp {
-            generation: repository.generation,
-            epoch: repository.restore_epoch,
-        },
-        head: repository.head()?,
-        refs: refs
-            .into_iter()
-            .map(|row| {
-                Ok(PackedRef {
-                    name: RefName::from_wire(&row.name).map_err(|_| odd("a ref name"))?,
-                    oid: Oid::from_bytes(&row.oid).map_err(|_| odd("an object"))?,
-                    peeled: row
-                        .peeled
-                        .map(|oid| Oid::from_bytes(&oid).map_err(|_| odd("an object")))
-                        .transpose()?,
-                })
-            })
-            .collect::<Result<_, Error>>()?,
+        stamp,
+        head,
+        refs,
         packs: packs
             .iter()
             .map(|pack| Ok((checksum(pack)?, PackId(pack.id.clone()))))
             .collect::<Result<_, Error>>()?,
+        expired: repository.expired_generation,
     })
 }

@@ -104,6 +104,11 @@ impl Pinned {
         &self.copy.reader
     }
 
+    /// The pinned generation.
+    pub(crate) fn generation(&self) -> i64 {
+        self.copy.stamp.generation
+    }
+
     /// The packs that count in the pinned generation.
     pub(crate) fn packs(&self) -> &[Oid] {
         &self.copy.packs

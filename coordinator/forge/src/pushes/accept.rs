@@ -46,7 +46,7 @@ pub(crate) async fn accept(
     let hopeless =
         refused.iter().all(Option::is_some) || (proposal.atomic && refused.iter().any(Option::is_some));
     let pack = match quarantine.pack() {
-        Some(files) if !hopeless => Some((upload(forge, ground.id, files, clock).await?, files)),
+        Some(files) if !hopeless => Some((upload(forge, ground.id, files, None, clock).await?, files)),
         _ => None,
     };
     let peeled: HashMap<Oid, Oid> = tips

@@ -3,9 +3,10 @@
 //! With the repository's row locked, what was true when the push was checked is looked at again:
 //! the permit, the quotas, and every ref, which must still stand where the pusher saw it.
 
-use super::{Proposal, RefOutcome, Soil};
+use super::{CLEANED_UP, Proposal, RefOutcome, Soil};
 use crate::access::{self, live};
 use crate::clock::Clock;
+use crate::expiry::LOOK_AFTER_MS;
 use crate::failpoints::hit;
 use crate::jobs::{self, Job, NewJob};
 use crate::repositories::{self, Repository};
@@ -215,9 +216,13 @@ impl Landing<'_> {
     /// The repository, locked, and still open to this caller; or made.
     async fn repository(&self, tx: &mut Tx<'_>, now_ms: i64) -> Result<Repository, LandError> {
         match self.soil {
-            Soil::Existing { .. } => {
+            Soil::Existing { pinned, .. } => {
                 rows::lock(tx, self.id).await?;
-                Ok(access::repositories::push_again(tx, self.caller, self.id, now_ms).await?)
+                let repository = access::repositories::push_again(tx, self.caller, self.id, now_ms).await?;
+                if pinned.generation() <= repository.expired_generation {
+                    return Err(Error::Refused(CLEANED_UP.to_owned()).into());
+                }
+                Ok(repository)
             }
             Soil::New(making) => {
                 live(tx, self.caller, now_ms).await?;
@@ -397,8 +402,11 @@ impl Landing<'_> {
             .collect();
         push_rows::insert_updates(tx, &self.push, &updates).await?;
         let repository = self.id;
-        let (prepare, maintain) = (Job::Prepare { repository }, Job::Maintain { repository });
-        for (job, run_after_ms) in [(prepare, now_ms), (maintain, maintain_at_ms)] {
+        for (job, run_after_ms) in [
+            (Job::Prepare { repository }, now_ms),
+            (Job::Maintain { repository }, maintain_at_ms),
+            (Job::Expire { repository }, now_ms + LOOK_AFTER_MS),
+        ] {
             let new = NewJob { job, run_after_ms };
             jobs::enqueue_in(tx, new, &self.caller.request_id, now_ms).await?;
         }

@@ -71,6 +71,10 @@ pub(crate) struct Ground {
     pub(crate) soil: Soil,
 }
 
+/// The words for a push that was checked against what has been cleaned up meanwhile.
+pub(crate) const CLEANED_UP: &str = "objects that nothing refers to were removed from the repository while you pushed, \
+     and the push may count on one of them; please push again";
+
 /// Whether the repository is there already.
 pub(crate) enum Soil {
     /// It is, and its copy stays for as long as this lives.

@@ -14,11 +14,13 @@ pub(crate) fn total_bytes(files: &PackFiles) -> u64 {
     files.pack_bytes + files.idx_bytes + files.rev_bytes
 }
 
-/// Step 6: a row, so that the sweeper knows of it, and then the files.
+/// Step 6: a row, so that the sweeper knows of it, and then the files. Of a pack of what nothing
+/// refers to, since when that is so.
 pub(crate) async fn upload(
     forge: &Forge,
     id: RepoId,
     files: &PackFiles,
+    unreachable_since_ms: Option<i64>,
     clock: &Clock,
 ) -> Result<PackId, Error> {
     let now_ms = clock.now_ms();
@@ -30,6 +32,7 @@ pub(crate) async fn upload(
         checksum: checksum.clone(),
         size_bytes: i64::try_from(total_bytes(files)).unwrap_or(i64::MAX),
         object_count: i64::try_from(files.objects).unwrap_or(i64::MAX),
+        unreachable_since_ms,
     };
     let lease_until_ms = now_ms.saturating_add(forge.settings().upload_grace_ms);
     let row = &row;

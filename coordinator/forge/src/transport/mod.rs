@@ -7,15 +7,18 @@
 pub(crate) mod queue;
 
 use crate::access::repositories::{self as access, PushTarget};
-use crate::cache::{self, Pinned};
+use crate::cache::{self, Pinned, blocking};
 use crate::clock::Clock;
 use crate::pushes::receive::{Parts, Receive};
+use crate::settings::GitSettings;
 use crate::transport::queue::Slot;
 use crate::{Error, Forge};
 use plue_contract::{Caller, Problem, RepoPath, causes};
 use plue_git::cache::PackedRef;
+use plue_git::pack_cache::PackCache;
 use plue_git::upload::{self, PackCacheSettings, UploadError, UploadSettings};
 use plue_git::wire::command::{self, GitCommand};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -241,13 +244,41 @@ impl Exchange {
     }
 }
 
+/// The folder of the packs that are kept by what was asked.
+fn kept_packs(settings: &GitSettings) -> PathBuf {
+    settings.cache_dir.join("packs")
+}
+
+/// Forgets every pack that is kept by what was asked.
+pub(crate) async fn forget_packs(forge: &Forge) -> Result<(), Error> {
+    let settings = forge.settings();
+    let kept = PackCache::new(kept_packs(settings), settings.pack_cache_bytes);
+    Ok(blocking(move || Ok(kept.clear()?)).await?)
+}
+
+/// The bundle of a repository that a client was told of, to be sent from its first byte to its last;
+/// [`Error::NotFound`] where it is not there any more, as [`open`] where there is nothing to be seen.
+pub async fn bundle(
+    forge: &Forge,
+    caller: &Caller,
+    path: &RepoPath,
+    generation: i64,
+    now_ms: i64,
+) -> Result<std::fs::File, Error> {
+    let permit = access::read(forge, caller, path, now_ms).await?;
+    let pinned = cache::open(forge, permit.on()).await?;
+    let bare = pinned.bare().clone();
+    let found = blocking(move || Ok(plue_git::bundle::open(&bare, generation)?)).await?;
+    found.ok_or(Error::NotFound)
+}
+
 fn upload_settings(forge: &Forge) -> UploadSettings {
     let settings = forge.settings();
     UploadSettings {
         deadline: Duration::from_millis(settings.deadline_ms),
         pack_cache: settings.pack_hook.as_ref().map(|hook| PackCacheSettings {
             hook: hook.clone(),
-            dir: settings.cache_dir.join("packs"),
+            dir: kept_packs(settings),
             max_bytes: settings.pack_cache_bytes,
         }),
         ..UploadSettings::default()

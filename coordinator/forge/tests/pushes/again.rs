@@ -171,6 +171,51 @@ async fn a_roll_up_that_is_cut_off_is_done_by_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_expiry_that_is_cut_off_is_done_by_the_next() {
+    in_both_houses(
+        |settings| settings.expiry_grace_ms = 0,
+        async |house| {
+            let ada = house.account("ada").await;
+            let source = house.home.small_repository("work").unwrap();
+            let door = house.door(&ada).await;
+            let begin = house.git(&source, &["rev-parse", "HEAD"]);
+            let prepare = async |nth: i64| {
+                let name = format!("r{nth}");
+                house
+                    .home
+                    .commit(&source, "file", &format!("{nth}\n"), "Step")
+                    .unwrap();
+                let id = imported(&house, &ada, &source, &name).await;
+                house.git(&source, &["reset", "-q", "--hard", &begin]);
+                house.git(&source, &["push", "-q", &format!("{door}/ada/{name}"), "+main"]);
+                (id, name)
+            };
+            let sound = async |(_, name): &(RepoId, String), what: &str| {
+                let copy = house.clone_of(&format!("{door}/ada/{name}"), "copy");
+                house.home.fsck(&copy).unwrap();
+                assert_eq!(house.git(&copy, &["rev-parse", "main"]), begin, "{what}");
+                std::fs::remove_dir_all(copy).unwrap();
+            };
+            let end = async |prepared: &(RepoId, String), what: &str| {
+                sound(prepared, what).await;
+                let of = format!("repository_id = {}", prepared.0);
+                let live = count(&house, "packs", &format!("{of} AND state = 'live'")).await;
+                assert_eq!(live, 1, "{what}: what nothing refers to is gone");
+                assert_eq!(count(&house, "jobs", "1 = 1").await, 0, "{what}");
+            };
+            // Once to find it, and once to remove it.
+            let run = async |times| {
+                work(&house, 2 * times).await;
+                work(&house, 2 * times + 1).await;
+            };
+            each_statement_again(&house, "expire", prepare, run, sound, end).await;
+            house.assert_tidy();
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_that_is_cut_off_is_done_by_the_next() {
     in_both_houses(
         |_| {},
@@ -192,6 +237,7 @@ async fn a_sweep_that_is_cut_off_is_done_by_the_next() {
                     checksum: checksum.to_owned(),
                     size_bytes: 11,
                     object_count: 1,
+                    unreachable_since_ms: None,
                 };
                 house
                     .store

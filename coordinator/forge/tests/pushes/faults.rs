@@ -7,7 +7,7 @@ use plue_forge::access::accounts::administer;
 use plue_forge::access::repositories as access;
 use plue_forge::collaborators;
 use plue_forge::repositories::{self, RepositoryChange, Role, Visibility};
-use plue_forge::{Error, import, watcher};
+use plue_forge::{Error, expiry, import, watcher};
 use plue_store::query_built;
 
 /// Everything that the verbs may change, as text.
@@ -147,6 +147,16 @@ async fn every_verb_happens_or_does_not() {
             each_statement(&house, "restore", async || {
                 let admin = administer(forge, &system, NOW_MS).await?;
                 repositories::restore(forge, admin, id, NOW_MS).await.map(drop)
+            })
+            .await;
+            let lost = house.git(&work, &["rev-parse", "HEAD"]);
+            let door = house.door(&system).await;
+            let amend = ["commit", "-q", "--amend", "-m", "Another beginning"];
+            house.git(&work, &amend);
+            house.git(&work, &["push", "-q", &format!("{door}/bob/loom"), "+HEAD:main"]);
+            each_statement(&house, "purge", async || {
+                let admin = administer(forge, &system, NOW_MS).await?;
+                expiry::purge(forge, admin, &moved, &lost, NOW_MS).await.map(drop)
             })
             .await;
             let root = house.home.at("repos");

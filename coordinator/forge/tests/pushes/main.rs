@@ -8,6 +8,7 @@ mod crash;
 mod crowd;
 mod edge;
 mod evict;
+mod expiry;
 mod faults;
 mod house;
 mod prepare;

@@ -72,7 +72,7 @@ async fn a_push_has_its_pages_prepared_and_no_other_job_waits_for_it() {
             assert!(files(&prepared).is_empty(), "{:?}", files(&prepared));
 
             assert_eq!(
-                run_lane(&house.forge, Lane::Pages, "pages", LATER_MS)
+                run_lane(&house.forge, Lane::Whole, "pages", LATER_MS)
                     .await
                     .unwrap(),
                 1
@@ -113,7 +113,7 @@ async fn a_push_has_its_pages_prepared_and_no_other_job_waits_for_it() {
             );
             house.git(&work, &["push", "-q", &address, "main"]);
             assert_eq!(
-                run_lane(&house.forge, Lane::Pages, "pages", LATER_MS)
+                run_lane(&house.forge, Lane::Whole, "pages", LATER_MS)
                     .await
                     .unwrap(),
                 1
@@ -160,7 +160,7 @@ async fn a_copy_that_was_made_anew_is_prepared_while_nobody_waits() {
             let repository = house.repository(&ada, "engine", true).await;
             let work = house.home.small_repository("engine").unwrap();
             house.git(&work, &["push", "-q", &address, "main"]);
-            run_lane(&house.forge, Lane::Pages, "pages", LATER_MS)
+            run_lane(&house.forge, Lane::Whole, "pages", LATER_MS)
                 .await
                 .unwrap();
             let before = known(&house, &ada).await.expect("it was counted");

@@ -3,6 +3,7 @@
 use super::{Bare, CacheError, Durability};
 use crate::multi_pack_index;
 use crate::oid::Oid;
+use crate::pack_index::PackIndex;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -58,6 +59,11 @@ impl PackFiles {
             idx,
             rev,
         })
+    }
+
+    /// Whether it has this object.
+    pub fn contains(&self, oid: Oid) -> io::Result<bool> {
+        PackIndex::open(&self.idx, oid.format())?.contains(oid)
     }
 
     /// Puts the files into another folder, the index last: it makes the pack known to git. A file

@@ -2,6 +2,7 @@
 
 use super::{CHUNK, Served, UploadError, UploadSettings, converse, upload_pack_command};
 use crate::browse::Reader;
+use crate::bundle;
 use crate::child::GitError;
 use crate::pack_cache::Answer;
 use crate::wire::fetch::{self, Asked};
@@ -50,7 +51,19 @@ pub(super) async fn advertise<W: AsyncWrite + Unpin>(
             Ok::<_, UploadError>(Bytes::from(said))
         })
         .await?;
-    let sent = send(output, said, settings.idle).await?;
+    let bare = reader.bare().clone();
+    let bundled = tokio::task::spawn_blocking(move || bundle::newest(&bare)).await;
+    // Without a bundle a client asks for everything, as it would anyway.
+    let said = match (bundled, said.strip_suffix(pkt::FLUSH)) {
+        (Ok(Ok(Some(_))), Some(begun)) => {
+            let mut more = begun.to_vec();
+            pkt::append(&mut more, b"bundle-uri\n");
+            more.extend_from_slice(pkt::FLUSH);
+            Bytes::from(more)
+        }
+        _ => said.clone(),
+    };
+    let sent = send(output, &said, settings.idle).await?;
     Ok(served(0, sent))
 }
 
@@ -88,6 +101,14 @@ where
                     let sent = send(output, &listed, settings.idle).await?;
                     return Ok(served(bytes_in, sent));
                 }
+            }
+            (Some(Asked::Bundles), _) => {
+                let bare = reader.bare().clone();
+                let newest = tokio::task::spawn_blocking(move || bundle::newest(&bare)).await;
+                let newest = newest.map_err(io::Error::other).and_then(|newest| newest);
+                let said = fetch::bundles(newest.map_err(GitError::from)?);
+                let sent = send(output, &said, settings.idle).await?;
+                return Ok(served(bytes_in, sent));
             }
             (Some(Asked::Pack(pack)), Some(cache)) => {
                 if let Ok(Some(stamp)) = reader.bare().stamp() {

@@ -1,7 +1,7 @@
 //! What a client of protocol version 2 asks for in one stateless request, as far as this server
-//! answers that itself: a list of refs, or a whole clone.
+//! answers that itself: a list of refs, a whole clone, or where its bundle is.
 //!
-//! Source: `gitprotocol-v2`, "ls-refs" and "fetch".
+//! Source: `gitprotocol-v2`, "ls-refs", "fetch" and "bundle-uri".
 
 use super::pkt::{self, Packet};
 use crate::cache::PackedRef;
@@ -21,6 +21,8 @@ const PACK_BAND: u8 = 1;
 pub enum Asked {
     /// A list of refs.
     Refs(RefList),
+    /// Which bundles may be had.
+    Bundles,
     /// A pack of everything that some objects reach, and nothing else in the answer.
     Pack(PackAsked),
 }
@@ -53,13 +55,18 @@ impl PackAsked {
 /// own program's business, as is every complaint.
 pub async fn read(request: &[u8], format: ObjectFormat) -> Option<Asked> {
     let mut input = request;
-    let command = line(&mut input).await?;
-    loop {
+    let mut command = None;
+    let mut arguments = vec![];
+    let mut more = loop {
         match packet(&mut input).await? {
-            Packet::Delimiter => break,
+            Packet::Delimiter => break true,
+            // What has no arguments needs no delimiter either.
+            Packet::Flush if input.is_empty() => break false,
             Packet::Data(capability) => {
                 let capability = text(&capability)?;
                 let agrees = match capability.split_once('=')? {
+                    // Of `bundle-uri`, git's client says what it can do before it says what it wants.
+                    ("command", name) => command.replace(name.to_owned()).is_none(),
                     ("object-format", name) => name == format.to_string(),
                     (name, _) => matches!(name, "agent" | "session-id"),
                 };
@@ -69,20 +76,33 @@ pub async fn read(request: &[u8], format: ObjectFormat) -> Option<Asked> {
             }
             Packet::Flush | Packet::ResponseEnd => return None,
         }
-    }
-    let mut arguments = vec![];
-    loop {
+    };
+    while more {
         match packet(&mut input).await? {
             Packet::Data(argument) => arguments.push(text(&argument)?.to_owned()),
-            Packet::Flush if input.is_empty() => break,
+            Packet::Flush if input.is_empty() => more = false,
             _ => return None,
         }
     }
-    match command.as_str() {
-        "command=ls-refs" => ref_list(arguments).map(Asked::Refs),
-        "command=fetch" => pack_asked(&arguments, format).map(Asked::Pack),
+    match command?.as_str() {
+        "ls-refs" => ref_list(arguments).map(Asked::Refs),
+        "bundle-uri" => arguments.is_empty().then_some(Asked::Bundles),
+        "fetch" => pack_asked(&arguments, format).map(Asked::Pack),
         _ => None,
     }
+}
+
+/// What is said of the bundle of a generation: where it is, from the repository's own address.
+pub fn bundles(newest: Option<i64>) -> Vec<u8> {
+    let mut said = vec![];
+    if let Some(generation) = newest {
+        pkt::append(&mut said, b"bundle.version=1\n");
+        pkt::append(&mut said, b"bundle.mode=all\n");
+        let place = format!("bundle.all.uri=./bundles/{generation}\n");
+        pkt::append(&mut said, place.as_bytes());
+    }
+    said.extend_from_slice(pkt::FLUSH);
+    said
 }
 
 fn ref_list(arguments: Vec<String>) -> Option<RefList> {
@@ -124,13 +144,6 @@ fn pack_asked(arguments: &[String], format: ObjectFormat) -> Option<PackAsked> {
 
 async fn packet(input: &mut &[u8]) -> Option<Packet> {
     pkt::read(input).await.ok().flatten()
-}
-
-async fn line(input: &mut &[u8]) -> Option<String> {
-    match packet(input).await? {
-        Packet::Data(bytes) => text(&bytes).map(str::to_owned),
-        _ => None,
-    }
 }
 
 fn text(bytes: &[u8]) -> Option<&str> {
@@ -270,6 +283,11 @@ mod tests {
         ] {
             assert_eq!(asked(other), None, "{other:?}");
         }
+        let bundles = ["agent=x", "object-format=sha1", "command=bundle-uri\n", "0001", "0000"];
+        assert_eq!(asked(&bundles), Some(Asked::Bundles));
+        assert_eq!(asked(&["command=bundle-uri", "0000"]), Some(Asked::Bundles));
+        assert_eq!(asked(&["command=bundle-uri", "0001", "x", "0000"]), None);
+        assert_eq!(asked(&["command=bundle-uri", "command=ls-refs", "0000"]), None);
         let list = asked(&[
             "command=ls-refs\n",
             "agent=x",

@@ -13,7 +13,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, EXPIRES, PRAGMA};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPIRES, PRAGMA};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use last_words::Follow;
 use plue_contract::{Caller, Code, Problem, Who, causes};
@@ -164,6 +164,30 @@ fn broken(error: axum::Error) -> io::Error {
     io::Error::new(kind, error)
 }
 
+/// Sends the bundle that a client was told of.
+pub async fn bundle(State(site): State<Site>, Asked(caller): Asked, path: Path) -> Result<Response, Failure> {
+    let anonymous = matches!(caller.who, Who::Anonymous);
+    let repository = path.repository().map_err(|failure| hidden(failure, anonymous))?;
+    let generation = path.parse("generation")?;
+    let file = transport::bundle(&site.forge, &caller, &repository, generation, site.now_ms())
+        .await
+        .map_err(|error| hidden(error.into(), anonymous))?;
+    let length = file.metadata().map_err(Failure::internal)?.len();
+    let bytes = ReaderStream::with_capacity(tokio::fs::File::from_std(file), PIECE_BYTES);
+    let mut answer = answered_with("application/x-git-bundle", Body::from_stream(bytes));
+    answer.headers_mut().insert(CONTENT_LENGTH, length.into());
+    Ok(answer)
+}
+
+/// Every name that is not a public repository looks the same to somebody unknown, and so a client
+/// asks its user for credentials whether or not there is anything to see.
+fn hidden(failure: Failure, anonymous: bool) -> Failure {
+    match failure.0.code {
+        Code::NotFound if anonymous => plue_forge::Error::Unauthenticated.into(),
+        _ => failure,
+    }
+}
+
 async fn open(
     site: &Site,
     caller: Caller,
@@ -173,21 +197,15 @@ async fn open(
     headers: &HeaderMap,
 ) -> Result<Exchange, Failure> {
     let anonymous = matches!(caller.who, Who::Anonymous);
-    // Every name that is not a public repository looks the same to somebody unknown, and so a
-    // client asks its user for credentials whether or not there is anything to see.
-    let hidden = |failure: Failure| match failure.0.code {
-        Code::NotFound if anonymous => plue_forge::Error::Unauthenticated.into(),
-        _ => failure,
-    };
     let request = GitRequest {
-        path: path.repository().map_err(hidden)?,
+        path: path.repository().map_err(|failure| hidden(failure, anonymous))?,
         service,
         mode,
         protocol: protocol(headers),
     };
     transport::open(&site.forge, caller, request, site.now_ms())
         .await
-        .map_err(|error| hidden(error.into()))
+        .map_err(|error| hidden(error.into(), anonymous))
 }
 
 /// What the client says that it speaks; what cannot be read counts as nothing said.

@@ -11,6 +11,7 @@ routes! {
     ALL:
     READ.built() {
         Get "/{owner}/{repo}/info/refs";
+        Get "/{owner}/{repo}/bundles/{generation:digits}";
         Post "/{owner}/{repo}/git-upload-pack" .body(Body::Stream("application/x-git-upload-pack-request"));
     }
     WRITE.built() {
