@@ -63,6 +63,10 @@ integer_id! {
     LabelId;
     /// A milestone of a repository.
     MilestoneId;
+    /// A webhook of a repository.
+    HookId;
+    /// What one webhook is told of one event.
+    DeliveryId;
     /// A row of the job table.
     JobId;
 }

@@ -10,6 +10,7 @@ pub mod caller;
 pub mod causes;
 pub mod credentials;
 pub mod edge;
+pub mod events;
 pub mod headers;
 pub mod ids;
 pub mod names;
@@ -21,8 +22,8 @@ pub mod statement;
 pub use caller::{Caller, Via, Who};
 pub use causes::causes;
 pub use ids::{
-    AccountId, CommentId, DeployKeyId, IssueId, JobId, LabelId, MilestoneId, PackId, PushId, RepoId,
-    SessionId, SshKeyId, TeamId, TokenId,
+    AccountId, CommentId, DeliveryId, DeployKeyId, HookId, IssueId, JobId, LabelId, MilestoneId, PackId,
+    PushId, RepoId, SessionId, SshKeyId, TeamId, TokenId,
 };
 pub use names::{AccountName, RepoName, RepoPath, TeamName};
 pub use problem::{Code, Problem};

@@ -33,6 +33,8 @@ pub enum Purpose {
     Introspect,
     /// The coordinator's notices to the edge.
     Notice,
+    /// The secrets of webhooks, which are read back and so are hidden, not signed.
+    HookSecret,
 }
 
 impl Purpose {
@@ -46,6 +48,7 @@ impl Purpose {
             Self::Cursor => b"plue/1/cursor",
             Self::Introspect => b"plue/1/introspect",
             Self::Notice => b"plue/1/notice",
+            Self::HookSecret => b"plue/1/hook-secret",
         }
     }
 }

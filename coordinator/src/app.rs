@@ -6,6 +6,7 @@ use crate::edge::Notifier;
 use crate::host::Native;
 use crate::http::Door;
 use crate::http::site::{self, Addresses, Clock, Keys, Site};
+use crate::outgoing::Outside;
 use crate::rehearsal::rehearse;
 use crate::server::{self, Bounds};
 use crate::ssh::InProcess;
@@ -13,6 +14,7 @@ use crate::{admin, jobs};
 use metrics_exporter_prometheus::PrometheusHandle;
 use plue_blobs::{BlobError, Blobs, S3Settings};
 use plue_contract::seal::{Keyring, Purpose};
+use plue_forge::hooks::Outward;
 use plue_forge::jobs::Lane;
 use plue_forge::mail::Post;
 use plue_forge::{
@@ -102,6 +104,9 @@ pub enum AppError {
     /// The client that tells the edge.
     #[error("EDGE_URL")]
     Edge(#[source] io::Error),
+    /// The client that tells webhooks.
+    #[error("the certificates by which other servers are known")]
+    Outside(#[source] io::Error),
     /// A door fell shut.
     #[error("{door}")]
     Door {
@@ -333,6 +338,24 @@ fn notifier(
     Ok(notifier)
 }
 
+/// Builds how the forge reaches addresses that people give, and has it do so.
+fn reach_out(
+    config: &Config,
+    secrets: &config::secrets::Given,
+    forge: &Forge,
+    addresses: &Addresses,
+) -> Result<(), AppError> {
+    let outside =
+        Outside::new(&config.webhooks.networks, config.webhooks.timeout).map_err(AppError::Outside)?;
+    forge.reach_out_by(Outward {
+        origin: addresses.http.clone(),
+        keys: Keyring::derive(Purpose::HookSecret, &secrets.token),
+        check: outside.checker(),
+        send: outside.sender(),
+    });
+    Ok(())
+}
+
 /// Writes a backup of the configured forge, which may be running.
 pub async fn backup(config: &Config, dir: &Path) -> Result<backup::Written, AppError> {
     let store = store(config).await?;
@@ -365,6 +388,7 @@ pub fn door(
     let gateway_config = gateway_config(config, secrets, &addresses);
     let notifier = notifier(config, secrets, world, &forge)?;
     forge.meet_people_by(people(config, &addresses)?);
+    reach_out(config, secrets, &forge, &addresses)?;
     let site = Site::new(site::Parts {
         forge: forge.clone(),
         clock: world.clock,
@@ -536,9 +560,11 @@ pub async fn serve(
         admin_link: link.map(|link| admin::link_address(&site, &link)),
         pid: std::process::id(),
     });
+    let live = site.live().clone();
     let telling = async {
         shutdown.await;
         tracing::info!("stopping: running requests may finish");
+        live.close();
         let _ = stop.send(true);
     };
     let (http, ssh, (), ()) = tokio::join!(http, ssh, admin, telling);
@@ -573,6 +599,7 @@ async fn chores(
     tokio::join!(
         jobs::run(&site, Lane::Whole, &worker),
         jobs::run(&site, Lane::Mail, &worker),
+        jobs::run(&site, Lane::Hooks, &worker),
         jobs::run(&site, Lane::Rest, &worker),
         jobs::evict(&site, cache_interval),
         watcher,

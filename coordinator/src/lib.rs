@@ -14,6 +14,7 @@ pub mod edition;
 pub mod host;
 pub mod http;
 pub mod jobs;
+pub mod outgoing;
 pub mod rehearsal;
 pub mod server;
 pub mod ssh;

@@ -95,6 +95,12 @@ actions! {
     DeployKeyAdd = "deploy_key.add";
     /// Such a key was removed.
     DeployKeyRemove = "deploy_key.remove";
+    /// A webhook was added to a repository.
+    HookCreate = "hook.create";
+    /// A webhook was changed.
+    HookUpdate = "hook.update";
+    /// A webhook was removed.
+    HookDelete = "hook.delete";
     /// An organisation was made.
     OrganisationCreate = "organisation.create";
     /// What an organisation says of itself was changed.

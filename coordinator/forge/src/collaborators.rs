@@ -5,7 +5,8 @@ use crate::access::repositories::AdministerRepo;
 use crate::audit::{Action, Note, note};
 use crate::repositories::{Role, account_id};
 use crate::ssh_keys::PublicKey;
-use crate::{Error, Forge};
+use crate::{Error, Forge, events};
+use plue_contract::events::{Event, Member};
 use plue_contract::{AccountId, AccountName, DeployKeyId};
 use plue_store::collaborators::{self as rows, DeployKeyRow};
 use plue_store::ssh_keys as fingerprints;
@@ -96,10 +97,22 @@ pub async fn put(
                 if account == repository.owner_id {
                     return Err(Error::invalid("name", "the owner needs no invitation"));
                 }
+                let known = rows::list(tx, id).await?;
+                let before = known.into_iter().find(|(of, ..)| *of == account.0);
                 rows::put(tx, id, account, role.as_str(), now_ms).await?;
                 let detail = json!({ "account": name, "role": role.as_str() });
                 let told = Note::of(Action::CollaboratorPut, &repository, detail);
-                note(tx, permit.caller(), told, now_ms).await
+                note(tx, permit.caller(), told, now_ms).await?;
+                let member = Member {
+                    member: events::person(account, name),
+                    role: Some(role.as_str().to_owned()),
+                };
+                let told = match before {
+                    None => Event::MemberAdded(member),
+                    Some((.., before, _)) if before != role.as_str() => Event::MemberEdited(member),
+                    Some(_) => return Ok(()),
+                };
+                events::tell(tx, permit.caller(), id, &[told], now_ms).await
             })
         })
         .await
@@ -128,7 +141,12 @@ pub async fn remove(
                     &repository,
                     json!({ "account": name }),
                 );
-                note(tx, permit.caller(), told, now_ms).await
+                note(tx, permit.caller(), told, now_ms).await?;
+                let told = Event::MemberRemoved(Member {
+                    member: events::person(account, name),
+                    role: None,
+                });
+                events::tell(tx, permit.caller(), id, &[told], now_ms).await
             })
         })
         .await

@@ -4,15 +4,18 @@
 //! them does is a function of the noun that it is about.
 
 use crate::mail::{self, Letter};
-use crate::{Error, Forge, browse, edge, expiry, maintenance, sessions, sweeper};
-use plue_contract::{RepoId, causes};
+use crate::{Error, Forge, browse, edge, events, expiry, hooks, maintenance, sessions, sweeper};
+use plue_contract::{HookId, RepoId, causes};
 use plue_store::Tx;
+use plue_store::hooks as hook_rows;
 use plue_store::jobs::{self as rows, JobRow, NewJobRow, Which};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use tokio::task::JoinSet;
 use tracing::Instrument;
 
-/// How long a worker may hold a job before another one takes it, in milliseconds.
-const LEASE_MS: i64 = 30 * 60 * 1000;
+/// How often a running lane that has room looks for more that is due.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The pause before a job that failed is tried again, in milliseconds; each further one is twice
 /// as long.
 const FIRST_PAUSE_MS: i64 = 5_000;
@@ -59,45 +62,73 @@ pub enum Job {
         /// When it was asked for, in milliseconds since 1970.
         asked_at_ms: i64,
     },
+    /// Tell a webhook what it is owed.
+    Deliver {
+        /// The webhook.
+        hook: HookId,
+    },
+    /// Forget events and deliveries of long ago.
+    SweepEvents,
 }
 
-/// Jobs that wait for each other. Those of one lane run one after the other, and no lane waits for
-/// another.
+/// Jobs that wait for each other. Those of one lane run one after the other, or a few at once, and no
+/// lane waits for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
     /// What looks through whole repositories: of a very large one that takes minutes.
     Whole,
     /// Letters: a mail server may take its time.
     Mail,
+    /// What is told to others, who may take their time.
+    Hooks,
     /// All the rest.
     Rest,
 }
 
-/// The kinds of the jobs of [`Lane::Whole`].
+/// The kinds of the jobs of [`Lane::Whole`], [`Lane::Mail`] and [`Lane::Hooks`], and all of these.
 const WHOLE: &[&str] = &["prepare", "expire"];
-/// The kind of the jobs of [`Lane::Mail`].
-const MAIL: &str = "mail";
-/// The kinds of the jobs of every lane but [`Lane::Rest`].
-const APART: &[&str] = &["prepare", "expire", MAIL];
+const MAIL: &[&str] = &["mail"];
+const HOOKS: &[&str] = &["deliver"];
+const APART: &[&str] = &["prepare", "expire", "mail", "deliver"];
 
 impl Lane {
     /// Every lane.
-    pub const ALL: [Self; 3] = [Self::Whole, Self::Mail, Self::Rest];
+    pub const ALL: [Self; 4] = [Self::Whole, Self::Mail, Self::Hooks, Self::Rest];
 
     fn jobs(self) -> Which<'static> {
         match self {
             Self::Whole => Which::Of(WHOLE),
-            Self::Mail => Which::Of(&[MAIL]),
+            Self::Mail => Which::Of(MAIL),
+            Self::Hooks => Which::Of(HOOKS),
             Self::Rest => Which::OtherThan(APART),
+        }
+    }
+
+    /// How many of its jobs run at once.
+    const fn width(self) -> usize {
+        match self {
+            Self::Hooks => 8,
+            Self::Whole | Self::Mail | Self::Rest => 1,
+        }
+    }
+
+    /// How long a job stays with a worker of which nothing is heard, in milliseconds. A worker that
+    /// runs one renews that three times as often.
+    const fn lease_ms(self) -> i64 {
+        match self {
+            // Whoever waits to be told should not wait long because a coordinator died.
+            Self::Hooks => 10_000,
+            Self::Whole | Self::Mail | Self::Rest => 30 * 60 * 1000,
         }
     }
 }
 
 /// The jobs that are always there, and how often they run, in milliseconds.
-const RECURRING: [(Job, i64); 3] = [
+const RECURRING: [(Job, i64); 4] = [
     (Job::SweepUploads, 10 * 60 * 1000),
     (Job::SweepSessions, 5 * 60 * 1000),
     (Job::SweepGrants, 60 * 60 * 1000),
+    (Job::SweepEvents, 60 * 60 * 1000),
 ];
 
 impl Job {
@@ -111,14 +142,19 @@ impl Job {
             Self::Maintain { .. } => "maintain",
             Self::Prepare { .. } => "prepare",
             Self::Expire { .. } => "expire",
-            Self::Mail { .. } => MAIL,
+            Self::Mail { .. } => "mail",
+            Self::Deliver { .. } => "deliver",
+            Self::SweepEvents => "sweep_events",
         }
     }
 
     /// Jobs of the same key are one job.
     fn key(&self) -> String {
         match self {
-            Self::SweepUploads | Self::SweepSessions | Self::SweepGrants => self.kind().to_owned(),
+            Self::SweepUploads | Self::SweepSessions | Self::SweepGrants | Self::SweepEvents => {
+                self.kind().to_owned()
+            }
+            Self::Deliver { hook } => format!("{}:{hook}", self.kind()),
             Self::PurgeDeleted { repository }
             | Self::Maintain { repository }
             | Self::Prepare { repository }
@@ -150,7 +186,18 @@ impl Job {
             Self::Mail { letter, asked_at_ms } => {
                 mail::send(forge, letter, *asked_at_ms, request_id, now_ms).await
             }
+            Self::Deliver { hook } => hooks::deliver::deliver(forge, *hook, now_ms).await,
+            Self::SweepEvents => events::sweep(forge, now_ms).await.map(drop),
         }
+    }
+
+    /// When it is to be done again, once it was done: asked within the transaction that ends it, so
+    /// that nothing that is asked for meanwhile is lost.
+    async fn again_at_ms(&self, tx: &mut Tx<'_>, now_ms: i64) -> Result<Option<i64>, Error> {
+        Ok(match self {
+            Self::Deliver { hook } => hook_rows::next_at_ms(tx, *hook).await?.map(|at| at.max(now_ms)),
+            job => job.every_ms().map(|every_ms| now_ms.saturating_add(every_ms)),
+        })
     }
 }
 
@@ -210,37 +257,90 @@ pub async fn run_due(forge: &Forge, worker: &str, now_ms: i64) -> Result<usize, 
     Ok(done)
 }
 
-/// Runs every job of a lane that is due, one after the other, as this worker; how many that were.
-/// A job that fails is put back, with its error, and tried again after a pause.
+/// Runs every job of a lane that is due, as this worker; how many that were. A job that fails is put
+/// back, with its error, and tried again after a pause.
 pub async fn run_lane(forge: &Forge, lane: Lane, worker: &str, now_ms: i64) -> Result<usize, Error> {
     let clock = crate::clock::Clock::set(now_ms);
+    let mut running = JoinSet::new();
     let mut done = 0;
-    while let Some(row) = claim(forge, lane, worker, clock.now_ms()).await? {
-        let span = tracing::info_span!(
-            "job",
-            request_id = row.request_id,
-            kind = row.kind,
-            id = row.id,
-            attempts = row.attempts
-        );
-        let running = async {
-            let begun_ms = clock.now_ms();
-            let outcome = run_one(forge, &row, begun_ms).await;
-            let result = if outcome.is_ok() { "ok" } else { "failed" };
-            metrics::counter!("plue_jobs_total", "kind" => row.kind.clone(), "result" => result).increment(1);
-            let ended_ms = clock.now_ms();
-            match &outcome {
-                Ok(_) => tracing::info!(took_ms = ended_ms - begun_ms, "a job is done"),
-                Err((_, error)) => {
-                    tracing::warn!(error = %causes(&error), "a job failed and will be tried again")
-                }
+    loop {
+        while running.len() < lane.width()
+            && let Some(row) = claim(forge, lane, worker, clock.now_ms()).await?
+        {
+            let span = tracing::info_span!(
+                "job",
+                request_id = row.request_id,
+                kind = row.kind,
+                id = row.id,
+                attempts = row.attempts
+            );
+            let (forge, worker) = (forge.clone(), worker.to_owned());
+            let run = async move { run_row(&forge, lane, &row, &worker, clock).await };
+            running.spawn(run.instrument(span));
+        }
+        if running.is_empty() {
+            return Ok(done);
+        }
+        tokio::select! {
+            Some(ended) = running.join_next() => {
+                ended.map_err(|error| Error::Internal(format!("a job: {error}")))??;
+                done += 1;
             }
-            end(forge, &row, worker, outcome, ended_ms).await
-        };
-        running.instrument(span).await?;
-        done += 1;
+            () = tokio::time::sleep(LOOK_EVERY), if running.len() < lane.width() => {}
+        }
     }
-    Ok(done)
+}
+
+/// Runs one job that was claimed, for as long as it stays this worker's.
+async fn run_row(
+    forge: &Forge,
+    lane: Lane,
+    row: &JobRow,
+    worker: &str,
+    clock: crate::clock::Clock,
+) -> Result<(), Error> {
+    let begun_ms = clock.now_ms();
+    let outcome = tokio::select! {
+        outcome = run_one(forge, row, begun_ms) => outcome,
+        lost = keep(forge, lane, row, worker, clock) => {
+            tracing::warn!("a job is another worker's by now");
+            return lost;
+        }
+    };
+    let result = if outcome.is_ok() { "ok" } else { "failed" };
+    metrics::counter!("plue_jobs_total", "kind" => row.kind.clone(), "result" => result).increment(1);
+    let ended_ms = clock.now_ms();
+    match &outcome {
+        Ok(_) => tracing::info!(took_ms = ended_ms - begun_ms, "a job is done"),
+        Err((_, error)) => {
+            tracing::warn!(error = %causes(&error), "a job failed and will be tried again")
+        }
+    }
+    end(forge, row, worker, outcome, ended_ms).await
+}
+
+/// Renews the lease of a running job; returns once it was lost.
+async fn keep(
+    forge: &Forge,
+    lane: Lane,
+    row: &JobRow,
+    worker: &str,
+    clock: crate::clock::Clock,
+) -> Result<(), Error> {
+    let every = Duration::from_millis(lane.lease_ms().unsigned_abs() / 3);
+    loop {
+        tokio::time::sleep(every).await;
+        let until_ms = clock.now_ms().saturating_add(lane.lease_ms());
+        let renewing = forge.store().in_tx("jobs.renew", |tx| {
+            Box::pin(async move { Ok::<_, Error>(rows::renew(tx, row, worker, until_ms).await?) })
+        });
+        match renewing.await {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            // What is done goes on; whether the lease is lost is seen next time.
+            Err(error) => tracing::warn!(error = %causes(&error), "a job could not be held for longer"),
+        }
+    }
 }
 
 /// How many jobs are asked for and not done.
@@ -253,7 +353,7 @@ async fn claim(forge: &Forge, lane: Lane, worker: &str, now_ms: i64) -> Result<O
         .store()
         .in_tx("jobs.claim", |tx| {
             Box::pin(async move {
-                let until_ms = now_ms.saturating_add(LEASE_MS);
+                let until_ms = now_ms.saturating_add(lane.lease_ms());
                 Ok::<_, Error>(rows::claim(tx, lane.jobs(), worker, until_ms, now_ms).await?)
             })
         })
@@ -284,10 +384,10 @@ async fn end(
                 match outcome {
                     Ok(job) => {
                         rows::complete(tx, row, worker).await?;
-                        if let Some(every_ms) = job.every_ms() {
+                        if let Some(run_after_ms) = job.again_at_ms(tx, now_ms).await? {
                             let next = NewJob {
                                 job: job.clone(),
-                                run_after_ms: now_ms.saturating_add(every_ms),
+                                run_after_ms,
                             };
                             enqueue_in(tx, next, &row.request_id, now_ms).await?;
                         }
@@ -341,6 +441,8 @@ mod tests {
                 },
                 asked_at_ms: 7,
             },
+            Job::Deliver { hook: HookId(7) },
+            Job::SweepEvents,
         ];
         for job in jobs {
             let text = payload(&job).expect("a job is plain data");

@@ -14,9 +14,11 @@ mod clock;
 pub mod collaborators;
 pub mod edge;
 mod error;
+pub mod events;
 pub mod expiry;
 pub mod failpoints;
 pub mod health;
+pub mod hooks;
 pub mod import;
 pub mod issues;
 pub mod jobs;
@@ -80,6 +82,7 @@ struct Inner {
     passwords: Passwords,
     edge: Teller,
     people: OnceLock<People>,
+    outward: OnceLock<hooks::Outward>,
 }
 
 /// How people come to an account, and are written to.
@@ -113,6 +116,7 @@ impl Forge {
                 passwords,
                 edge: Teller::default(),
                 people: OnceLock::new(),
+                outward: OnceLock::new(),
             }),
         })
     }
@@ -149,6 +153,17 @@ impl Forge {
 
     pub(crate) fn post(&self) -> Option<&mail::Post> {
         self.inner.people.get()?.post.as_ref()
+    }
+
+    /// Says how others are reached. Without it no webhook is made, and none is told anything. Only the
+    /// first one counts.
+    pub fn reach_out_by(&self, outward: hooks::Outward) {
+        let _ = self.inner.outward.set(outward);
+    }
+
+    pub(crate) fn outward(&self) -> Result<&hooks::Outward, Error> {
+        let nothing = || Error::Internal("nobody has said how others are reached".to_owned());
+        self.inner.outward.get().ok_or_else(nothing)
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {

@@ -8,7 +8,8 @@ use crate::accounts::Page;
 use crate::audit::{Action, Note, note};
 use crate::clock::Clock;
 use crate::edge::{self, Change};
-use crate::{Error, Forge, jobs};
+use crate::{Error, Forge, events, jobs};
+use plue_contract::events::{Event, Nothing, RepositoryChanges, Transferred, Was};
 use plue_contract::{AccountId, AccountName, Caller, RepoId, RepoName, RepoPath};
 use plue_git::{ObjectFormat, refname::RefName};
 use plue_store::repositories::{self as rows, RepositoryRow};
@@ -264,6 +265,7 @@ pub(crate) async fn make(
         now_ms,
     )
     .await?;
+    events::tell(tx, caller, id, &[Event::RepoCreated(Nothing {})], now_ms).await?;
     Ok(made)
 }
 
@@ -368,6 +370,8 @@ pub async fn update(
                     now_ms,
                 )
                 .await?;
+                let told = happened(&before, &after);
+                events::tell(tx, permit.caller(), id, told.as_slice(), now_ms).await?;
                 Ok::<_, Error>((before, after))
             })
         })
@@ -398,6 +402,30 @@ fn changed(before: &Repository, after: &Repository) -> serde_json::Value {
         .map(|((name, was), (_, is))| (name.to_owned(), json!([was, is])))
         .collect::<serde_json::Map<_, _>>()
         .into()
+}
+
+/// What is told of a change; nothing where nothing has changed.
+fn happened(before: &Repository, after: &Repository) -> Option<Event> {
+    let was = |before: &str, after: &str| {
+        (before != after).then(|| Was {
+            from: before.to_owned(),
+        })
+    };
+    let changes = RepositoryChanges {
+        name: was(before.name.as_str(), after.name.as_str()),
+        description: was(&before.description, &after.description),
+        visibility: was(before.visibility.as_str(), after.visibility.as_str()),
+        archived: was(&before.archived.to_string(), &after.archived.to_string()),
+        default_bookmark: was(&before.default_bookmark, &after.default_bookmark),
+    };
+    let nothing = RepositoryChanges {
+        name: None,
+        description: None,
+        visibility: None,
+        archived: None,
+        default_bookmark: None,
+    };
+    (changes != nothing).then_some(Event::RepoUpdated(changes))
 }
 
 /// Gives a repository to another owner under whom the caller may create, a person or an
@@ -437,6 +465,11 @@ pub async fn transfer(
                     let told = Note::of(Action::RepositoryTransfer, of, detail.clone());
                     note(tx, permit.caller(), told, now_ms).await?;
                 }
+                let told = Event::RepoTransferred(Transferred {
+                    previous_owner: events::person(before.owner_id, &before.owner),
+                    new_owner: events::person(after.owner_id, &after.owner),
+                });
+                events::tell(tx, permit.caller(), id, &[told], now_ms).await?;
                 Ok::<_, Error>((before, after))
             })
         })
@@ -466,6 +499,7 @@ pub async fn delete(forge: &Forge, permit: Permit<AdministerRepo>, now_ms: i64) 
                 rows::set_deleted(tx, id, Some(now_ms), now_ms).await?;
                 let told = Note::of(Action::RepositoryDelete, &gone, json!({}));
                 note(tx, permit.caller(), told, now_ms).await?;
+                events::tell(tx, permit.caller(), id, &[Event::RepoDeleted(Nothing {})], now_ms).await?;
                 let purge = jobs::NewJob {
                     job: jobs::Job::PurgeDeleted { repository: id },
                     run_after_ms: purge_at_ms,
@@ -510,6 +544,14 @@ pub async fn restore(
                     redirects::drop(tx, before.owner_id, &before.name.key()).await?;
                     let told = Note::of(Action::RepositoryRestore, &before, json!({}));
                     note(tx, permit.caller(), told, now_ms).await?;
+                    events::tell(
+                        tx,
+                        permit.caller(),
+                        id,
+                        &[Event::RepoRestored(Nothing {})],
+                        now_ms,
+                    )
+                    .await?;
                 }
                 one(tx, id).await
             })

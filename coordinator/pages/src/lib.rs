@@ -21,6 +21,7 @@ pub mod frame;
 pub mod graph;
 pub mod highlight;
 pub mod home;
+pub mod hooks;
 pub mod icons;
 pub mod issues;
 pub mod log;

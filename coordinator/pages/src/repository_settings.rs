@@ -52,6 +52,7 @@ mod words {
         ("maintain", "push to it, and change what it says of itself"),
         ("admin", "do everything with it, deletion too"),
     ];
+    pub const HOOKS: &str = "Webhooks";
     pub const LOG: &str = "Log";
     pub const LOG_ABOUT: &str = "What was done to this repository. Nobody can change or remove an entry.";
     pub const CHANGE: &str = "Change";
@@ -63,21 +64,23 @@ mod words {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Section {
+pub(crate) enum Section {
     General,
     Access,
     Keys,
+    Hooks,
     Log,
 }
 
 impl Section {
-    const ALL: [Self; 4] = [Self::General, Self::Access, Self::Keys, Self::Log];
+    const ALL: [Self; 5] = [Self::General, Self::Access, Self::Keys, Self::Hooks, Self::Log];
 
     const fn label(self) -> &'static str {
         match self {
             Self::General => words::GENERAL,
             Self::Access => words::ACCESS,
             Self::Keys => words::KEYS,
+            Self::Hooks => words::HOOKS,
             Self::Log => words::LOG,
         }
     }
@@ -87,6 +90,7 @@ impl Section {
             Self::General => "/settings",
             Self::Access => "/settings/access",
             Self::Keys => "/settings/keys",
+            Self::Hooks => "/settings/hooks",
             Self::Log => "/settings/log",
         }
     }
@@ -96,12 +100,13 @@ impl Section {
             Self::General => Icon::Settings,
             Self::Access => Icon::People,
             Self::Keys => Icon::Key,
+            Self::Hooks => Icon::Link,
             Self::Log => Icon::History,
         }
     }
 }
 
-fn framed(frame: &Frame, head: &Head, section: Section, body: &Markup) -> String {
+pub(crate) fn framed(frame: &Frame, head: &Head, section: Section, body: &Markup) -> String {
     let address = head.home();
     let title = format!("{} · {}/{}", section.label(), head.owner, head.name);
     let body = html! {

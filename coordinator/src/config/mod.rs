@@ -57,6 +57,8 @@ pub struct Config {
     pub ssh: Option<Ssh>,
     /// Where the edge is told what it must forget.
     pub edge_url: Option<String>,
+    /// How webhooks are told.
+    pub webhooks: Webhooks,
     /// The folder of bare repositories to adopt.
     pub repos_dir: Option<PathBuf>,
     /// How often the cached repositories are measured.
@@ -200,6 +202,15 @@ pub struct Ssh {
     pub host_keys: Vec<PathBuf>,
     /// What bounds and adorns the door.
     pub door: plue_ssh_bridge::BridgeConfig,
+}
+
+/// How webhooks are told.
+#[derive(Clone, Debug)]
+pub struct Webhooks {
+    /// Networks that they may be in although not everybody reaches them.
+    pub networks: Vec<AddressRange>,
+    /// How long one of them may take to answer.
+    pub timeout: Duration,
 }
 
 /// What is logged, and how.
@@ -486,6 +497,10 @@ impl Reader<'_> {
             git: self.git(&data_dir),
             ssh: self.ssh(),
             edge_url: self.optional("EDGE_URL", read_address),
+            webhooks: Webhooks {
+                networks: self.list("PLUE_WEBHOOK_NETWORKS", |text| text.parse().ok()),
+                timeout: self.seconds("PLUE_WEBHOOK_TIMEOUT"),
+            },
             repos_dir: self.optional("PLUE_REPOS_DIR", |text| Some(PathBuf::from(text))),
             cache_interval: self.seconds("PLUE_CACHE_INTERVAL"),
             restore_grace: self.seconds("PLUE_RESTORE_GRACE"),

@@ -455,6 +455,18 @@ pub const VARIABLES: &[Variable] = &[
         "How much room results of pack-objects may take, so that a repeated clone costs little.",
     ),
     plain(
+        "PLUE_WEBHOOK_NETWORKS",
+        "",
+        NETWORKS,
+        "Networks that webhooks may be in although not everybody reaches them, such as an intranet's. Whoever administers a repository can have requests sent there.",
+    ),
+    plain(
+        "PLUE_WEBHOOK_TIMEOUT",
+        "10",
+        SECONDS,
+        "How long a webhook may take to answer before it is told again later.",
+    ),
+    plain(
         "SSH_ENABLED",
         "true",
         FLAG,

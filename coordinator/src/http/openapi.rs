@@ -3,8 +3,8 @@
 use super::cached;
 use super::failure::Failure;
 use super::{
-    accounts, audit, auth, better_auth, browse, collaborators, health, history, issues, organisations,
-    repositories, ssh_keys, sync, teams, tokens,
+    accounts, audit, auth, better_auth, browse, collaborators, events, health, history, hooks, issues, live,
+    organisations, repositories, ssh_keys, sync, teams, tokens,
 };
 use axum::response::Response;
 use http::HeaderMap;
@@ -50,6 +50,9 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
         issues::marks::put_due, issues::marks::clear_due, issues::milestones::list, issues::milestones::create,
         issues::milestones::get, issues::milestones::update, issues::milestones::delete,
         issues::milestones::put_into, issues::milestones::take_out,
+        live::get, events::schema, events::asyncapi,
+        hooks::list, hooks::create, hooks::get, hooks::update, hooks::delete, hooks::test, hooks::deliveries,
+        hooks::delivery, hooks::redeliver,
         sync::list, sync::adopt,
     )
 )]

@@ -1,5 +1,6 @@
 //! What every handler may use: the forge, the clock, the keys, and how the site is reached.
 
+use super::live::Live;
 use super::pages::is_of_this_site;
 use super::pages::repo::Kept;
 use crate::edge::Notifier;
@@ -88,12 +89,12 @@ pub struct Parts {
 
 /// The site. Cheap to clone.
 #[derive(Clone)]
-pub struct Site(Arc<Parts>, Arc<Kept>);
+pub struct Site(Arc<Parts>, Arc<Kept>, Arc<Live>);
 
 impl Site {
     /// Puts a site together.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts), Arc::default())
+        Self(Arc::new(parts), Arc::default(), Arc::default())
     }
 
     /// The time, in milliseconds since 1970.
@@ -126,6 +127,11 @@ impl Site {
             rest.is_some_and(|rest| clean(rest) && (rest.is_empty() || rest.starts_with(['/', '?'])))
         };
         is_of_this_site(address) || self.0.origins.iter().any(of_origin)
+    }
+
+    /// Who listens to events as they happen.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.2
     }
 
     /// Has the edge forget sessions that have ended.

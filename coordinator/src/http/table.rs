@@ -3,8 +3,8 @@
 
 use super::site::Site;
 use super::{
-    accounts, audit, auth, better_auth, browse, collaborators, git, health, history, internal, issues,
-    openapi, organisations, pages, repositories, ssh_keys, sync, teams, tokens,
+    accounts, audit, auth, better_auth, browse, collaborators, events, git, health, history, hooks, internal,
+    issues, live, openapi, organisations, pages, repositories, ssh_keys, sync, teams, tokens,
 };
 use axum::extract::Request;
 use axum::response::Response;
@@ -139,6 +139,32 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         on(
             "POST /{owner}/{repo}/settings/keys/{id:digits}/remove",
             pages::repository_settings::remove_key,
+        ),
+        on("GET /{owner}/{repo}/settings/hooks", pages::hooks::list),
+        on("POST /{owner}/{repo}/settings/hooks", pages::hooks::create),
+        on(
+            "GET /{owner}/{repo}/settings/hooks/{id:digits}",
+            pages::hooks::get,
+        ),
+        on(
+            "POST /{owner}/{repo}/settings/hooks/{id:digits}",
+            pages::hooks::save,
+        ),
+        on(
+            "POST /{owner}/{repo}/settings/hooks/{id:digits}/test",
+            pages::hooks::test,
+        ),
+        on(
+            "POST /{owner}/{repo}/settings/hooks/{id:digits}/remove",
+            pages::hooks::remove,
+        ),
+        on(
+            "GET /{owner}/{repo}/settings/hooks/{id:digits}/deliveries/{deliveryId:digits}",
+            pages::hooks::delivery,
+        ),
+        on(
+            "POST /{owner}/{repo}/settings/hooks/{id:digits}/deliveries/{deliveryId:digits}/redeliver",
+            pages::hooks::redeliver,
         ),
         on("GET /{owner}/{repo}/issues", pages::issues::list),
         on("GET /{owner}/{repo}/issues/{number:digits}", pages::issues::get),
@@ -348,6 +374,27 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         on(
             "DELETE /api/{owner}/{repo}/keys/{id:digits}",
             collaborators::remove_key,
+        ),
+        on("GET /api/events", live::get),
+        on("GET /api/events/schema.json", events::schema),
+        on("GET /api/events/asyncapi.json", events::asyncapi),
+        on("GET /api/{owner}/{repo}/hooks", hooks::list),
+        on("POST /api/{owner}/{repo}/hooks", hooks::create),
+        on("GET /api/{owner}/{repo}/hooks/{id:digits}", hooks::get),
+        on("PATCH /api/{owner}/{repo}/hooks/{id:digits}", hooks::update),
+        on("DELETE /api/{owner}/{repo}/hooks/{id:digits}", hooks::delete),
+        on("POST /api/{owner}/{repo}/hooks/{id:digits}/test", hooks::test),
+        on(
+            "GET /api/{owner}/{repo}/hooks/{id:digits}/deliveries",
+            hooks::deliveries,
+        ),
+        on(
+            "GET /api/{owner}/{repo}/hooks/{id:digits}/deliveries/{deliveryId:digits}",
+            hooks::delivery,
+        ),
+        on(
+            "POST /api/{owner}/{repo}/hooks/{id:digits}/deliveries/{deliveryId:digits}/redeliver",
+            hooks::redeliver,
         ),
         on("GET /api/{owner}/{repo}/refs/{ref:slash}", browse::resolve),
         on("GET /api/{owner}/{repo}/tree/{oid}", browse::root),

@@ -47,6 +47,9 @@ pub const TABLES: &[&str] = &[
     "issue_pins",
     "issue_relations",
     "issue_events",
+    "events",
+    "hooks",
+    "hook_deliveries",
     "jobs",
     "edge_grants",
     "audit",
@@ -67,6 +70,9 @@ const NUMBERED: &[&str] = &[
     "issue_comments",
     "issue_reactions",
     "issue_events",
+    "events",
+    "hooks",
+    "hook_deliveries",
     "jobs",
 ];
 /// By how much the number of the next repository rises, so that it is none that was given out after
@@ -353,6 +359,10 @@ async fn renew(tx: &mut Tx<'_>, now_ms: i64, granted_until_ms: i64) -> Result<()
         .await?;
     query("dump.grants", "UPDATE edge_grants SET until_ms = $1")
         .bind(granted_until_ms)
+        .execute(tx)
+        .await?;
+    // Transactions are counted by each server for itself.
+    query("dump.events", "UPDATE events SET tx = 0")
         .execute(tx)
         .await?;
     query(

@@ -144,6 +144,25 @@ pub async fn claim(
     .await
 }
 
+/// Holds a job for longer, if it is still its owner's; whether it is.
+pub async fn renew(
+    tx: &mut Tx<'_>,
+    job: &JobRow,
+    owner: &str,
+    lease_until_ms: i64,
+) -> Result<bool, StoreError> {
+    let renewed = query(
+        "jobs.renew",
+        "UPDATE jobs SET lease_until_ms = $1 WHERE id = $2 AND lease_owner = $3",
+    )
+    .bind(lease_until_ms)
+    .bind(job.id)
+    .bind(owner)
+    .execute(tx)
+    .await?;
+    Ok(renewed == 1)
+}
+
 /// Ends a job that its owner has done. If it was asked for again meanwhile, it is due again.
 pub async fn complete(tx: &mut Tx<'_>, job: &JobRow, owner: &str) -> Result<(), StoreError> {
     let done = query(

@@ -52,6 +52,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "mail",
         template: include_str!("migrations/0008_mail.sql"),
     },
+    Migration {
+        version: 9,
+        name: "hooks",
+        template: include_str!("migrations/0009_hooks.sql"),
+    },
 ];
 
 struct Migration {

@@ -643,6 +643,7 @@ pub async fn purge(tx: &mut Tx<'_>, id: RepoId) -> Result<bool, StoreError> {
     ]
     .into_iter()
     .chain(crate::issues::PURGED)
+    .chain(crate::hooks::PURGED)
     .chain([("repositories.purge", "DELETE FROM repositories WHERE id = $1")])
     {
         query(name, sql).bind(id.0).execute(tx).await?;

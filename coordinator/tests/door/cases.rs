@@ -1,5 +1,6 @@
 //! Every built route, and the status that each caller gets of it.
 
+mod hooks;
 mod issues;
 mod people;
 
@@ -44,7 +45,8 @@ const ALL: [u16; 5] = [200; 5];
 
 /// Every case; those of what others end come first.
 pub fn all() -> impl Iterator<Item = &'static Case> {
-    issues::CASES.iter().chain(people::CASES).chain(CASES)
+    let more = people::CASES.iter().chain(hooks::CASES);
+    issues::CASES.iter().chain(more).chain(CASES)
 }
 
 const CASES: &[Case] = &[

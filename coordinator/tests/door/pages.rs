@@ -132,6 +132,7 @@ async fn no_form_is_taken_without_the_token_of_its_own_session() {
             .replace("{id:digits}", "1")
             .replace("{number:digits}", "1")
             .replace("{commentId:digits}", "1")
+            .replace("{deliveryId:digits}", "1")
             .replace("{id}", "01ARZ3NDEKTSV4RRFFQ69G5FAV");
         assert!(!path.contains('{'), "{path}");
         let headers = [

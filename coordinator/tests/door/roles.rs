@@ -142,11 +142,28 @@ const NEEDS: &[(&str, &[&str])] = &[
             "GET /{owner}/{repo}/settings/keys",
             "POST /{owner}/{repo}/settings/keys",
             "POST /{owner}/{repo}/settings/keys/{id:digits}/remove",
+            "GET /{owner}/{repo}/settings/hooks",
+            "POST /{owner}/{repo}/settings/hooks",
+            "GET /{owner}/{repo}/settings/hooks/{id:digits}",
+            "POST /{owner}/{repo}/settings/hooks/{id:digits}",
+            "POST /{owner}/{repo}/settings/hooks/{id:digits}/test",
+            "POST /{owner}/{repo}/settings/hooks/{id:digits}/remove",
+            "GET /{owner}/{repo}/settings/hooks/{id:digits}/deliveries/{deliveryId:digits}",
+            "POST /{owner}/{repo}/settings/hooks/{id:digits}/deliveries/{deliveryId:digits}/redeliver",
             "GET /{owner}/{repo}/settings/log",
             "POST /{owner}/{repo}/settings/rename",
             "POST /{owner}/{repo}/settings/transfer",
             "POST /{owner}/{repo}/settings/delete",
             "GET /api/{owner}/{repo}/audit",
+            "GET /api/{owner}/{repo}/hooks",
+            "POST /api/{owner}/{repo}/hooks",
+            "GET /api/{owner}/{repo}/hooks/{id:digits}",
+            "PATCH /api/{owner}/{repo}/hooks/{id:digits}",
+            "DELETE /api/{owner}/{repo}/hooks/{id:digits}",
+            "POST /api/{owner}/{repo}/hooks/{id:digits}/test",
+            "GET /api/{owner}/{repo}/hooks/{id:digits}/deliveries",
+            "GET /api/{owner}/{repo}/hooks/{id:digits}/deliveries/{deliveryId:digits}",
+            "POST /api/{owner}/{repo}/hooks/{id:digits}/deliveries/{deliveryId:digits}/redeliver",
             "GET /api/{owner}/{repo}/collaborators",
             "PUT /api/{owner}/{repo}/collaborators/{username}",
             "DELETE /api/{owner}/{repo}/collaborators/{username}",
@@ -275,6 +292,7 @@ fn address(route: &str, repository: &str, commit: &str) -> String {
         .replace("{labelId:digits}", "999")
         .replace("{userId:digits}", "999")
         .replace("{blockedNumber:digits}", "999")
+        .replace("{deliveryId:digits}", "999")
         .replace("{emoji}", "%F0%9F%91%8D")
         .replace("{name:slash}", label)
         .replace("/{owner}/{repo}", &format!("/weavers/{repository}"))

@@ -261,6 +261,20 @@ pub(crate) async fn account_reads(conn: &mut Conn, id: RepoId, account: AccountI
     Ok(visibility != Visibility::Private || found.rank.and_then(Role::of_rank).is_some())
 }
 
+/// The repository of this number, where the caller may read it just now.
+pub(crate) async fn can_read(
+    conn: &mut Conn,
+    caller: &Caller,
+    id: RepoId,
+    now_ms: i64,
+) -> Result<Option<Repository>, Error> {
+    match stand_at(conn, caller, id, now_ms).await {
+        Ok(standing) => Ok(Some(standing.repository)),
+        Err(Error::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// What the caller is to the repository of this number just now.
 pub(super) async fn stand_at(
     conn: &mut Conn,

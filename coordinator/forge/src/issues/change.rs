@@ -1,6 +1,6 @@
 //! Whatever changes of an issue: what it takes, what is written, and what its history says.
 
-use super::events::{Kind, tell};
+use super::events::{Kind, announce, tell};
 use super::labels::{LabelRef, resolve};
 use super::{Issue, MAX_MARKS, Person, Reason, State, fields, find, held};
 use crate::access::Permit;
@@ -189,8 +189,17 @@ pub async fn change_many(
                 let mut changed = Vec::with_capacity(sorted.len());
                 for &number in sorted {
                     let issue = held(tx, seat.repository.id, number).await?;
-                    apply(tx, By::Seat(&seat), &issue, change, now_ms).await?;
-                    changed.push(find(tx, seat.repository.id, number).await?);
+                    let told = apply(tx, By::Seat(&seat), &issue, change, now_ms).await?;
+                    let after = find(tx, seat.repository.id, number).await?;
+                    announce(
+                        tx,
+                        permit.caller(),
+                        (seat.repository.id, &issue, &after),
+                        &told,
+                        now_ms,
+                    )
+                    .await?;
+                    changed.push(after);
                 }
                 Ok(changed)
             })
@@ -198,15 +207,15 @@ pub async fn change_many(
         .await
 }
 
-/// Changes an issue that the transaction holds, and writes down what was done. Where the change
-/// closes, opens or pins, the transaction holds the repository too.
+/// Changes an issue that the transaction holds, writes down what was done, and answers it, so that it is
+/// announced. Where the change closes, opens or pins, the transaction holds the repository too.
 pub(crate) async fn apply(
     tx: &mut Tx<'_>,
     by: By<'_>,
     issue: &Issue,
     change: &IssueChange,
     now_ms: i64,
-) -> Result<(), Error> {
+) -> Result<Told, Error> {
     by.may(issue, change)?;
     let mut told = Vec::new();
     let mut row = ChangeRow::default();
@@ -234,13 +243,13 @@ pub(crate) async fn apply(
     told.extend(pin(tx, by, issue, change, now_ms).await?);
     told.extend(state(tx, by, issue, change, now_ms).await?);
     if told.is_empty() {
-        return Ok(());
+        return Ok(told);
     }
     rows::update(tx, issue.id, row, now_ms).await?;
-    for (kind, detail) in told {
-        tell(tx, by.repository(), issue.id, by.actor(), kind, detail, now_ms).await?;
+    for (kind, detail) in &told {
+        tell(tx, by.repository(), issue.id, by.actor(), *kind, detail, now_ms).await?;
     }
-    Ok(())
+    Ok(told)
 }
 
 /// Those of the names that labels of the repository have.
@@ -256,7 +265,8 @@ pub(super) async fn known_labels(
     Ok(known.into_iter().map(|label| label.name).collect())
 }
 
-type Told = Vec<(Kind, serde_json::Value)>;
+/// What was done to an issue, as its history says it.
+pub(crate) type Told = Vec<(Kind, serde_json::Value)>;
 
 async fn milestone_of<'a>(
     tx: &mut Tx<'_>,

@@ -1,13 +1,14 @@
 //! What is said about issues.
 
 use super::change::locked;
-use super::events::{Kind, tell};
+use super::events::{Kind, shown, tell};
 use super::{Issue, Person, fields, find, held};
 use crate::access::Permit;
 use crate::access::issues::{Hold, Seat, TakePart};
 use crate::access::repositories::ReadRepo;
-use crate::{Error, Forge};
+use crate::{Error, Forge, events};
 use plue_contract::CommentId;
+use plue_contract::events::{self as said, CommentEdited, Event as Happened, IssueCommented, Was, moment};
 use plue_store::issues::comments::{self as rows, CommentRow};
 use plue_store::{Conn, Tx};
 use serde_json::json;
@@ -44,6 +45,21 @@ impl TryFrom<CommentRow> for Comment {
             created_at_ms: row.created_at_ms,
             updated_at_ms: row.updated_at_ms,
         })
+    }
+}
+
+/// A comment on an issue, as it is told outside.
+fn commented(issue: &Issue, comment: &Comment) -> IssueCommented {
+    IssueCommented {
+        issue: shown(issue, false),
+        comment: said::Comment {
+            id: comment.id.0,
+            uuid: comment.uuid.clone(),
+            author: events::person(comment.author.id, &comment.author.name),
+            body: comment.body.clone(),
+            created_at: moment(comment.created_at_ms),
+            updated_at: moment(comment.updated_at_ms),
+        },
     }
 }
 
@@ -90,7 +106,11 @@ pub async fn add(
                     return Err(locked());
                 }
                 let id = rows::insert(tx, issue.id, seat.account, (uuid, body), now_ms).await?;
-                of(tx, &issue, id).await
+                let comment = of(tx, &issue, id).await?;
+                let after = find(tx, seat.repository.id, number).await?;
+                let told = Happened::IssueCommented(commented(&after, &comment));
+                events::tell(tx, permit.caller(), seat.repository.id, &[told], now_ms).await?;
+                Ok(comment)
             })
         })
         .await
@@ -130,10 +150,19 @@ pub async fn edit(
             Box::pin(async move {
                 let seat = permit.check_again(tx, Hold::Nothing, now_ms).await?;
                 let (issue, comment) = own(tx, &seat, number, id).await?;
-                if comment.body != *body {
-                    rows::update(tx, id, body, now_ms).await?;
+                if comment.body == *body {
+                    return Ok(comment);
                 }
-                of(tx, &issue, id).await
+                rows::update(tx, id, body, now_ms).await?;
+                let after = of(tx, &issue, id).await?;
+                let IssueCommented { issue, comment: now } = commented(&issue, &after);
+                let told = Happened::IssueCommentEdited(CommentEdited {
+                    issue,
+                    comment: now,
+                    body: Was { from: comment.body },
+                });
+                events::tell(tx, permit.caller(), seat.repository.id, &[told], now_ms).await?;
+                Ok(after)
             })
         })
         .await
@@ -162,11 +191,13 @@ pub async fn delete(
                     issue.id,
                     actor,
                     Kind::CommentDeleted,
-                    detail,
+                    &detail,
                     now_ms,
                 )
                 .await?;
-                Ok(())
+                let after = find(tx, repository, number).await?;
+                let told = Happened::IssueCommentDeleted(commented(&after, &comment));
+                events::tell(tx, permit.caller(), repository, &[told], now_ms).await
             })
         })
         .await

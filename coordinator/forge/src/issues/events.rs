@@ -1,11 +1,15 @@
 //! What was done to issues: written by whoever does it, in the same transaction, and read by all who
 //! see the issue.
 
-use super::find;
+use super::{Issue, find};
 use crate::access::Permit;
 use crate::access::repositories::ReadRepo;
-use crate::{Error, Forge};
-use plue_contract::{AccountId, IssueId, RepoId};
+use crate::{Error, Forge, events as all};
+use plue_contract::events::{
+    self as said, Event as Happened, IssueAssignee, IssueEdited, IssueHappened, IssueLabel, IssueMilestone,
+    Was, moment,
+};
+use plue_contract::{AccountId, Caller, IssueId, RepoId};
 use plue_store::Tx;
 use plue_store::issues::events::{self as rows, EventRow, NewEventRow};
 use serde_json::Value;
@@ -109,7 +113,7 @@ pub(crate) async fn tell(
     issue: IssueId,
     actor: Option<AccountId>,
     kind: Kind,
-    detail: Value,
+    detail: &Value,
     now_ms: i64,
 ) -> Result<i64, Error> {
     let row = NewEventRow {
@@ -120,6 +124,111 @@ pub(crate) async fn tell(
         detail: &detail.to_string(),
     };
     Ok(rows::insert(tx, row, now_ms).await?)
+}
+
+/// An issue as it is told outside, with its text where that is new.
+pub(crate) fn shown(issue: &Issue, with_body: bool) -> said::Issue {
+    let label = |label: &super::Label| said::Label {
+        name: label.name.clone(),
+        color: label.color.clone(),
+    };
+    let person = |person: &super::Person| all::person(person.id, &person.name);
+    said::Issue {
+        id: issue.id.0,
+        uuid: issue.uuid.clone(),
+        number: issue.number,
+        title: issue.title.clone(),
+        body: with_body.then(|| issue.body.clone()),
+        state: issue.state.as_str().to_owned(),
+        reason: issue.reason.map(|reason| reason.as_str().to_owned()),
+        author: person(&issue.author),
+        assignees: issue.assignees.iter().map(person).collect(),
+        labels: issue.labels.iter().map(label).collect(),
+        milestone: issue.milestone.as_ref().map(|(_, title)| title.clone()),
+        due_at: issue.due_at_ms.map(moment),
+        locked: issue.locked,
+        comments: issue.comment_count,
+        created_at: moment(issue.created_at_ms),
+        updated_at: moment(issue.updated_at_ms),
+        closed_at: issue.closed_at_ms.map(moment),
+    }
+}
+
+/// Announces what was done to an issue of a repository, which was like the first and is like the second.
+/// What webhooks and streams have no word for stays in the issue's history.
+pub(crate) async fn announce(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    (repository, before, after): (RepoId, &Issue, &Issue),
+    told: &[(Kind, Value)],
+    now_ms: i64,
+) -> Result<(), Error> {
+    let of = || IssueHappened {
+        issue: shown(after, false),
+    };
+    let text = |detail: &Value, member: &str| detail[member].as_str().unwrap_or_default().to_owned();
+    let label = |detail: &Value| IssueLabel {
+        issue: shown(after, false),
+        label: said::Label {
+            name: text(detail, "label"),
+            color: text(detail, "color"),
+        },
+    };
+    let assignee = |detail: &Value| IssueAssignee {
+        issue: shown(after, false),
+        assignee: said::Person {
+            id: detail["assigneeId"].as_i64().unwrap_or_default(),
+            name: text(detail, "assignee"),
+        },
+    };
+    let milestone = |detail: &Value, member: &str| IssueMilestone {
+        issue: shown(after, false),
+        milestone: text(detail, member),
+    };
+    let body = before.body != after.body;
+    let edited = IssueEdited {
+        issue: shown(after, body),
+        title: (before.title != after.title).then(|| Was {
+            from: before.title.clone(),
+        }),
+        body,
+        due: (before.due_at_ms != after.due_at_ms).then(|| Was {
+            from: before.due_at_ms.map(moment).unwrap_or_default(),
+        }),
+    };
+    let mut happened = Vec::new();
+    // However much of what it says has changed, it was edited once.
+    if edited.title.is_some() || edited.body || edited.due.is_some() {
+        happened.push(Happened::IssueEdited(edited));
+    }
+    for (kind, detail) in told {
+        happened.extend(match kind {
+            Kind::Closed => vec![Happened::IssueClosed(of())],
+            Kind::Reopened => vec![Happened::IssueReopened(of())],
+            Kind::LabelAdded => vec![Happened::IssueLabeled(label(detail))],
+            Kind::LabelRemoved => vec![Happened::IssueUnlabeled(label(detail))],
+            Kind::AssigneeAdded => vec![Happened::IssueAssigned(assignee(detail))],
+            Kind::AssigneeRemoved => vec![Happened::IssueUnassigned(assignee(detail))],
+            Kind::MilestoneAdded => vec![Happened::IssueMilestoned(milestone(detail, "to"))],
+            Kind::MilestoneRemoved => vec![Happened::IssueDemilestoned(milestone(detail, "from"))],
+            Kind::MilestoneChanged => vec![
+                Happened::IssueDemilestoned(milestone(detail, "from")),
+                Happened::IssueMilestoned(milestone(detail, "to")),
+            ],
+            Kind::Locked => vec![Happened::IssueLocked(of())],
+            Kind::Unlocked => vec![Happened::IssueUnlocked(of())],
+            Kind::Pinned => vec![Happened::IssuePinned(of())],
+            Kind::Unpinned => vec![Happened::IssueUnpinned(of())],
+            Kind::Opened
+            | Kind::Renamed
+            | Kind::Edited
+            | Kind::DueChanged
+            | Kind::Related
+            | Kind::Unrelated
+            | Kind::CommentDeleted => Vec::new(),
+        });
+    }
+    all::tell(tx, caller, repository, &happened, now_ms).await
 }
 
 /// The most events of one part.

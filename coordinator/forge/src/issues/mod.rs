@@ -22,10 +22,11 @@ use crate::access::issues::{Hold, Seat, TakePart};
 use crate::access::repositories::{AdministerRepo, ReadRepo};
 use crate::audit::{Action, Note, note};
 use crate::repositories::Repository;
-use crate::{Error, Forge};
+use crate::{Error, Forge, events as happening};
 pub use change::IssueChange;
-use events::{Kind, tell};
+use events::{Kind, announce, shown, tell};
 pub use labels::Label;
+use plue_contract::events::{Event as Happened, IssueHappened};
 use plue_contract::{AccountId, AccountName, IssueId, LabelId, MilestoneId, RepoId};
 use plue_store::issues::{self as rows, IssueRow, NewIssueRow};
 use plue_store::{Conn, Tx};
@@ -326,7 +327,11 @@ pub async fn create(
                 let repository = seat.repository.id;
                 let number = make(tx, &seat, (&texts.0, &texts.1), uuid, now_ms).await?;
                 let made = held(tx, repository, number).await?;
-                change::apply(tx, change::By::Seat(&seat), &made, with, now_ms).await?;
+                let opened = Happened::IssueCreated(IssueHappened {
+                    issue: shown(&made, true),
+                });
+                happening::tell(tx, permit.caller(), repository, &[opened], now_ms).await?;
+                let mut told = change::apply(tx, change::By::Seat(&seat), &made, with, now_ms).await?;
                 if !of_template.is_empty() {
                     let by = change::By::Template(&seat);
                     let given = change::known_labels(tx, repository, of_template).await?;
@@ -334,10 +339,12 @@ pub async fn create(
                         add_labels: given,
                         ..IssueChange::default()
                     };
-                    let made = find(tx, repository, number).await?;
-                    change::apply(tx, by, &made, &given, now_ms).await?;
+                    let so_far = find(tx, repository, number).await?;
+                    told.extend(change::apply(tx, by, &so_far, &given, now_ms).await?);
                 }
-                find(tx, repository, number).await
+                let after = find(tx, repository, number).await?;
+                announce(tx, permit.caller(), (repository, &made, &after), &told, now_ms).await?;
+                Ok(after)
             })
         })
         .await
@@ -369,7 +376,7 @@ pub(crate) async fn make(
         id,
         Some(seat.account),
         Kind::Opened,
-        json!({}),
+        &json!({}),
         now_ms,
     )
     .await?;
@@ -398,7 +405,11 @@ pub async fn delete(
                 rows::count(tx, repository.id, open, closed).await?;
                 let detail = json!({ "issue": number, "title": issue.title });
                 let told = Note::of(Action::IssueDelete, &repository, detail);
-                note(tx, permit.caller(), told, now_ms).await
+                note(tx, permit.caller(), told, now_ms).await?;
+                let gone = Happened::IssueDeleted(IssueHappened {
+                    issue: shown(&issue, true),
+                });
+                happening::tell(tx, permit.caller(), repository.id, &[gone], now_ms).await
             })
         })
         .await

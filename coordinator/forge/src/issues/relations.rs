@@ -189,7 +189,7 @@ async fn set(
                 if changed {
                     let told = if there { Told::Related } else { Told::Unrelated };
                     let detail = json!({ "type": kind.as_str(), "number": other });
-                    tell(tx, repository, issue.id, Some(seat.account), told, detail, now_ms).await?;
+                    tell(tx, repository, issue.id, Some(seat.account), told, &detail, now_ms).await?;
                     plue_store::issues::touch(tx, issue.id, now_ms).await?;
                 }
                 of(tx, issue.id).await

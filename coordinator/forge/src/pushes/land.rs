@@ -11,7 +11,8 @@ use crate::failpoints::hit;
 use crate::jobs::{self, Job, NewJob};
 use crate::repositories::{self, Repository};
 use crate::settings::PushLimits;
-use crate::{Error, Forge, maintenance};
+use crate::{Error, Forge, events, maintenance};
+use plue_contract::events::{Bookmark, Event, Pushed};
 use plue_contract::{Caller, PackId, PushId, RepoId, Who, causes};
 use plue_git::oid::Oid;
 use plue_git::refname::RefName;
@@ -410,6 +411,9 @@ impl Landing<'_> {
             let new = NewJob { job, run_after_ms };
             jobs::enqueue_in(tx, new, &self.caller.request_id, now_ms).await?;
         }
+        let moved = plan.deletes.iter().chain(&plan.puts);
+        let told: Vec<Event> = moved.flat_map(|update| happened(update)).collect();
+        events::tell(tx, self.caller, repository, &told, now_ms).await?;
         Ok(())
     }
 
@@ -419,6 +423,42 @@ impl Landing<'_> {
             .zip(refused.into_iter().map(|why| why.map_or(Ok(()), Err)))
             .collect()
     }
+}
+
+/// What is told of a ref that moves: where it is a bookmark or a tag that is made, that it is, and then
+/// what was pushed to it; of one that is removed in the other order.
+fn happened(update: &RefUpdate) -> Vec<Event> {
+    let name = &update.name;
+    let text = |oid: &Oid| (!oid.is_zero()).then(|| oid.to_string());
+    let (before, after) = (text(&update.old), text(&update.new));
+    let kind = match name.as_str() {
+        name if name.starts_with("refs/heads/") => Some("branch"),
+        name if name.starts_with("refs/tags/") => Some("tag"),
+        _ => None,
+    };
+    let bookmark = |at: &str| {
+        kind.map(|kind| Bookmark {
+            name: name.short().to_owned(),
+            kind: kind.to_owned(),
+            at: at.to_owned(),
+        })
+    };
+    let made = match (&before, &after) {
+        (None, Some(at)) => bookmark(at).map(Event::BookmarkCreated),
+        _ => None,
+    };
+    let removed = match (&before, &after) {
+        (Some(at), None) => bookmark(at).map(Event::BookmarkDeleted),
+        _ => None,
+    };
+    let pushed = Event::RepoPushed(Pushed {
+        r#ref: name.to_string(),
+        before,
+        after,
+        commits: None,
+        forced: None,
+    });
+    made.into_iter().chain([pushed]).chain(removed).collect()
 }
 
 enum Verdict {

@@ -10,7 +10,7 @@ use plue_forge::tokens::{self, NewToken};
 use plue_store::{AnyRow, FromRow, Row, StoreError, query_built};
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti k";
-const TABLES: [&str; 25] = [
+const TABLES: [&str; 28] = [
     "accounts",
     "mail_links",
     "signin_links",
@@ -35,6 +35,9 @@ const TABLES: [&str; 25] = [
     "issue_pins",
     "issue_relations",
     "issue_events",
+    "events",
+    "hooks",
+    "hook_deliveries",
     "audit",
 ];
 

@@ -27,6 +27,7 @@ async fn state(house: &House) -> String {
         ("ssh_key_fingerprints", "fingerprint", "1"),
         ("pushes", "CAST(generation AS TEXT)", "1"),
         ("packs", "state", "id"),
+        ("events", "kind", "id"),
         ("jobs", "coalesce_key || ':' || CAST(revision AS TEXT)", "1"),
     ] {
         // An upload that was given up is the sweeper's and nobody else's.

@@ -33,7 +33,7 @@ async fn a_push_can_be_cloned_from_another_node() {
                 .commit(&work, "src/lib.rs", "fn main() {}\n", "Add")
                 .unwrap();
             house.git(&work, &["push", "-q", &address, "main"]);
-            assert_eq!(rows(&house, engine.id).await, (2, 2, 0, 2, 2));
+            assert_eq!(rows(&house, engine.id).await, (2, 2, 0, 2, 3));
             house.assert_tidy();
 
             for node in [&house, &house.second_node().await] {

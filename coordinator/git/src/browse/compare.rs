@@ -77,6 +77,29 @@ pub async fn compare(
     })
 }
 
+/// The commits that `head` has and `base` has not, the newest first, at most so many, and how far the
+/// two are apart: `git log base..head`. At most `max_steps` commits are looked at.
+pub async fn ahead(
+    reader: &Reader,
+    base: Oid,
+    head: Oid,
+    max_commits: usize,
+    max_steps: usize,
+) -> Result<(Vec<Commit>, Divergence), BrowseError> {
+    reader
+        .within(move |session| {
+            let (base, head) = (session.commit_of(base)?, session.commit_of(head)?);
+            let mut steps = max_steps;
+            let painted = paint(session, base, head, &mut steps)?;
+            let newest = painted.ahead.iter().take(max_commits);
+            let commits = newest
+                .map(|&oid| session.commit(oid))
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok((commits, painted.divergence()))
+        })
+        .await
+}
+
 /// Counts how far one commit is ahead of another, and behind it.
 pub async fn divergence(
     reader: &Reader,

@@ -32,7 +32,7 @@ pub use attributes::{PathAttributes, attributes};
 pub use blame::{Blame, BlameRun, blame};
 pub use blob::{Blob, Raw, blob, raw};
 pub use commit::{Commit, CommitDetails, Containing, Signature, SignatureKind, commit};
-pub use compare::{Comparison, Count, Divergence, compare, divergence};
+pub use compare::{Comparison, Count, Divergence, ahead, compare, divergence};
 pub use contributors::{Contributor, Contributors, contributors};
 pub use diff::{
     Diff, DiffCut, DiffLimits, DiffLine, DiffOptions, FileDiff, FileStatus, Hunk, LineKind, diff,

@@ -283,7 +283,13 @@ mod tests {
         ] {
             assert_eq!(asked(other), None, "{other:?}");
         }
-        let bundles = ["agent=x", "object-format=sha1", "command=bundle-uri\n", "0001", "0000"];
+        let bundles = [
+            "agent=x",
+            "object-format=sha1",
+            "command=bundle-uri\n",
+            "0001",
+            "0000",
+        ];
         assert_eq!(asked(&bundles), Some(Asked::Bundles));
         assert_eq!(asked(&["command=bundle-uri", "0000"]), Some(Asked::Bundles));
         assert_eq!(asked(&["command=bundle-uri", "0001", "x", "0000"]), None);

@@ -6,6 +6,7 @@ pub mod assets;
 pub mod create;
 pub mod explore;
 pub mod home;
+pub mod hooks;
 pub mod issues;
 pub mod log;
 pub mod organisation;

@@ -79,6 +79,14 @@ routes! {
     FORM.built() {
         Get "/-/settings/log";
         Get "/-/admin/log";
+        Get "/{owner}/{repo}/settings/hooks";
+        Post "/{owner}/{repo}/settings/hooks";
+        Get "/{owner}/{repo}/settings/hooks/{id:digits}";
+        Post "/{owner}/{repo}/settings/hooks/{id:digits}";
+        Post "/{owner}/{repo}/settings/hooks/{id:digits}/test";
+        Post "/{owner}/{repo}/settings/hooks/{id:digits}/remove";
+        Get "/{owner}/{repo}/settings/hooks/{id:digits}/deliveries/{deliveryId:digits}";
+        Post "/{owner}/{repo}/settings/hooks/{id:digits}/deliveries/{deliveryId:digits}/redeliver";
         Get "/{owner}/{repo}/settings/log";
         Get "/-/orgs/new";
         Post "/-/orgs/new";
@@ -162,6 +170,9 @@ routes! {
     }
     API.built() {
         Get "/api/openapi.json" .cache(Cache::Revalidate);
+        Get "/api/events" .preset(Preset::Relaxed);
+        Get "/api/events/schema.json" .cache(Cache::Revalidate);
+        Get "/api/events/asyncapi.json" .cache(Cache::Revalidate);
     }
     LOGIN.built() {
         Post "/api/auth/login";
@@ -192,6 +203,17 @@ routes! {
         Get "/api/{owner}/{repo}/keys";
         Post "/api/{owner}/{repo}/keys";
         Delete "/api/{owner}/{repo}/keys/{id:digits}";
+    }
+    API.built().known() {
+        Get "/api/{owner}/{repo}/hooks";
+        Post "/api/{owner}/{repo}/hooks";
+        Get "/api/{owner}/{repo}/hooks/{id:digits}";
+        Patch "/api/{owner}/{repo}/hooks/{id:digits}";
+        Delete "/api/{owner}/{repo}/hooks/{id:digits}";
+        Post "/api/{owner}/{repo}/hooks/{id:digits}/test";
+        Get "/api/{owner}/{repo}/hooks/{id:digits}/deliveries";
+        Get "/api/{owner}/{repo}/hooks/{id:digits}/deliveries/{deliveryId:digits}";
+        Post "/api/{owner}/{repo}/hooks/{id:digits}/deliveries/{deliveryId:digits}/redeliver";
     }
     API.built().known() {
         Patch "/api/{owner}/{repo}/issues";
