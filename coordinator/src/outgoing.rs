@@ -12,7 +12,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use plue_contract::causes;
-use plue_forge::hooks::{Answer, Check, Outgoing, Send};
+use plue_forge::hooks::{Answer, Checker, Outgoing, Sender};
 use plue_gateway::AddressRange;
 use std::future::Future;
 use std::io;
@@ -32,9 +32,9 @@ const CONNECTING: Duration = Duration::from_secs(5);
 /// What we call ourselves.
 const AGENT: &str = concat!("Plue/", env!("CARGO_PKG_VERSION"));
 
-type Waiting<T> = Pin<Box<dyn Future<Output = T> + std::marker::Send>>;
+type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// Finds the addresses of a host's name.
-type Resolve = Arc<dyn Fn(String) -> Waiting<io::Result<Vec<IpAddr>>> + std::marker::Send + Sync>;
+type Resolve = Arc<dyn Fn(String) -> Waiting<io::Result<Vec<IpAddr>>> + Send + Sync>;
 
 /// Why an address is not reached from here; none where it may be.
 fn forbidden(address: IpAddr) -> Option<&'static str> {
@@ -285,13 +285,13 @@ impl Outside {
     }
 
     /// What the forge asks of an address before it keeps it.
-    pub fn checker(&self) -> Check {
+    pub fn checker(&self) -> Checker {
         let guard = self.guard.clone();
         Arc::new(move |url: &str| guard.check(url))
     }
 
     /// How the forge sends requests.
-    pub fn sender(&self) -> Send {
+    pub fn sender(&self) -> Sender {
         let outside = self.clone();
         Arc::new(move |outgoing| {
             let outside = outside.clone();

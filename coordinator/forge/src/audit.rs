@@ -258,30 +258,37 @@ impl Note {
     }
 }
 
+/// Who a caller is, to people who read of it later: the account's id, if it is one, and its name.
+pub(crate) fn actor(who: &Who) -> (Option<AccountId>, String) {
+    match who {
+        Who::Anonymous => (None, "anonymous".to_owned()),
+        Who::System => (None, "system".to_owned()),
+        Who::DeployKey { id, .. } => (None, format!("deploy key {id}")),
+        Who::Account { id, name, .. } => (Some(*id), name.to_string()),
+    }
+}
+
 /// Writes an entry, in the transaction of what it tells of.
 pub(crate) async fn note(tx: &mut Tx<'_>, caller: &Caller, note: Note, now_ms: i64) -> Result<(), Error> {
-    let (actor_id, actor, via) = match &caller.who {
-        Who::Anonymous => (None, "anonymous".to_owned(), String::new()),
-        Who::System => (None, "system".to_owned(), String::new()),
-        Who::DeployKey { id, .. } => (None, format!("deploy key {id}"), "ssh".to_owned()),
-        Who::Account { id, name, via, .. } => {
-            let via = match via {
-                Via::Session(_) | Via::Jwt(_) => "session".to_owned(),
-                Via::Password => "password".to_owned(),
-                Via::SshKey(key) => format!("ssh key {key}"),
-                Via::Token(token) => match plue_store::tokens::agent(tx, *token).await? {
-                    Some(agent) => format!("token {token} of the agent {agent}"),
-                    None => format!("token {token}"),
-                },
-            };
-            (Some(id.0), name.to_string(), via)
-        }
+    let (actor_id, actor) = actor(&caller.who);
+    let via = match &caller.who {
+        Who::Anonymous | Who::System => String::new(),
+        Who::DeployKey { .. } => "ssh".to_owned(),
+        Who::Account { via, .. } => match via {
+            Via::Session(_) | Via::Jwt(_) => "session".to_owned(),
+            Via::Password => "password".to_owned(),
+            Via::SshKey(key) => format!("ssh key {key}"),
+            Via::Token(token) => match plue_store::tokens::agent(tx, *token).await? {
+                Some(agent) => format!("token {token} of the agent {agent}"),
+                None => format!("token {token}"),
+            },
+        },
     };
     let row = EntryRow {
         id: 0,
         at_ms: now_ms,
         action: note.action.as_str().to_owned(),
-        actor_id,
+        actor_id: actor_id.map(|id| id.0),
         actor,
         via,
         address: caller.address.map(|address| address.to_string()),

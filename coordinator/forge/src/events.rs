@@ -3,13 +3,13 @@
 
 use crate::access::repositories::can_read;
 use crate::repositories::Repository;
-use crate::{Error, Forge, hooks};
+use crate::{Error, Forge, audit, hooks};
 use plue_contract::events::{self, Actor, Envelope, Event, Topic, moment};
-use plue_contract::{AccountId, Caller, RepoId, Who};
-use plue_store::Tx;
+use plue_contract::{AccountId, Caller, RepoId};
 use plue_store::events::{self as rows, Cause, EventRow, NewEventRow};
 use plue_store::hooks as hook_rows;
 use plue_store::repositories as repository_rows;
+use plue_store::{Conn, Tx};
 use std::collections::HashMap;
 
 /// How long events are kept, in milliseconds: a week.
@@ -18,28 +18,6 @@ pub const KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 const SWEPT_AT_ONCE: i64 = 1_000;
 /// The most events of one part of a stream.
 const A_PART: i64 = 200;
-
-/// Who a caller is, as events say it.
-pub(crate) fn actor(caller: &Caller) -> Actor {
-    match &caller.who {
-        Who::Anonymous => Actor {
-            id: None,
-            name: "anonymous".to_owned(),
-        },
-        Who::System => Actor {
-            id: None,
-            name: "system".to_owned(),
-        },
-        Who::DeployKey { id, .. } => Actor {
-            id: None,
-            name: format!("deploy key {id}"),
-        },
-        Who::Account { id, name, .. } => Actor {
-            id: Some(id.0),
-            name: name.to_string(),
-        },
-    }
-}
 
 /// Writes down what happened in a repository, and what its webhooks are owed of it.
 pub(crate) async fn tell(
@@ -71,11 +49,11 @@ pub(crate) async fn write(
     happened: &[Event],
     now_ms: i64,
 ) -> Result<Vec<i64>, Error> {
-    let actor = actor(caller);
+    let (actor_id, actor) = audit::actor(&caller.who);
     let cause = Cause {
         repository,
-        actor_id: actor.id,
-        actor: &actor.name,
+        actor_id: actor_id.map(|id| id.0),
+        actor: &actor,
         at_ms: now_ms,
     };
     let row = |event: &Event| {
@@ -214,7 +192,7 @@ pub async fn since(
 }
 
 /// A repository by its number, deleted ones too; none once it was removed for good.
-pub(crate) async fn place_of(conn: &mut plue_store::Conn, id: i64) -> Result<Option<Repository>, Error> {
+pub(crate) async fn repository_of(conn: &mut Conn, id: i64) -> Result<Option<Repository>, Error> {
     let found = repository_rows::by_id(conn, RepoId(id), None).await?;
     found.map(|found| found.repository.try_into()).transpose()
 }

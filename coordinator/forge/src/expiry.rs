@@ -11,6 +11,7 @@
 
 use crate::access::Permit;
 use crate::access::accounts::Administer;
+use crate::access::repositories::read;
 use crate::audit::{Action, Note, note};
 use crate::clock::Clock;
 use crate::edge::{self, Change};
@@ -18,12 +19,11 @@ use crate::jobs::{self, Job, NewJob};
 use crate::pushes::upload::{abandon, total_bytes, upload};
 use crate::repositories::Repository;
 use crate::{Error, Forge, cache, maintenance, sweeper, transport};
-use plue_contract::{Caller, PackId, RepoId, RepoPath, causes};
+use plue_contract::{PackId, RepoId, RepoPath, causes};
 use plue_git::cache::PackFiles;
 use plue_git::maintenance::{Parted, count_distinct, count_reachable, part};
 use plue_git::oid::Oid;
 use plue_git::quarantine::Quarantine;
-use plue_store::Tx;
 use plue_store::packs::{self as pack_rows, PackRow};
 use plue_store::repositories::{self as rows, PartedRow};
 use serde_json::json;
@@ -41,15 +41,6 @@ pub struct Purged {
     pub repository: Repository,
     /// How many objects went: the one that was named, and all others that nothing refers to.
     pub objects: u64,
-}
-
-/// What is to happen to objects that nothing refers to.
-#[derive(Clone, Copy)]
-enum Rest {
-    /// They stay until they have been found so for the grace period.
-    Ages,
-    /// They go, and with them every trace.
-    Goes,
 }
 
 /// What there was when the objects were parted, and what is to stand in its place.
@@ -89,11 +80,10 @@ pub(crate) async fn expire(forge: &Forge, id: RepoId, now_ms: i64) -> Result<(),
         let Some(repository) = maintenance::find(forge, id).await? else {
             return Ok(());
         };
-        let Some((parting, parted)) = Parting::begin(forge, &repository, Rest::Ages, &clock).await? else {
-            continue;
-        };
-        let swapped = parting.finish(forge, &parted, None, &clock).await?;
-        if swapped.is_some() {
+        let begun = Parting::begin(forge, &repository, None, &clock).await?;
+        if let Some((parting, parted)) = begun
+            && parting.finish(forge, &parted, &clock).await?.is_some()
+        {
             return Ok(());
         }
     }
@@ -114,10 +104,7 @@ pub async fn purge(
 ) -> Result<Purged, Error> {
     let clock = Clock::set(now_ms);
     let caller = permit.caller();
-    let repository = crate::access::repositories::read(forge, caller, path, now_ms)
-        .await?
-        .on()
-        .clone();
+    let repository = read(forge, caller, path, now_ms).await?.on().clone();
     let oid = Oid::parse(oid, repository.object_format).map_err(|_| {
         Error::Refused(format!(
             "`{oid}` is no full id of an object in {path}; `git rev-parse` prints one"
@@ -127,7 +114,8 @@ pub async fn purge(
     let alone = forge.caches().rolling_up(id).await;
     for _ in 0..TRIES {
         let repository = maintenance::find(forge, id).await?.ok_or(Error::NotFound)?;
-        let Some((parting, parted)) = Parting::begin(forge, &repository, Rest::Goes, &clock).await? else {
+        let purge = Some((&permit, oid));
+        let Some((parting, parted)) = Parting::begin(forge, &repository, purge, &clock).await? else {
             continue;
         };
         if has(parted.reachable.as_ref(), oid)? {
@@ -140,8 +128,7 @@ pub async fn purge(
             return Err(Error::NotFound);
         }
         let objects = parted.rest.as_ref().map_or(0, |rest| rest.objects);
-        let purge = Some((&permit, oid));
-        let Some(after) = parting.finish(forge, &parted, purge, &clock).await? else {
+        let Some(after) = parting.finish(forge, &parted, &clock).await? else {
             continue;
         };
         drop(alone);
@@ -179,8 +166,13 @@ fn has(pack: Option<&PackFiles>, oid: Oid) -> Result<bool, Error> {
         .map_err(|error| Error::Internal(format!("a pack's index: {error}")))
 }
 
+/// Who removes which object at once, with all else that nothing refers to; none where such objects stay
+/// until they have been found so for the grace period.
+type Purge<'a> = Option<(&'a Permit<Administer>, Oid)>;
+
 /// The objects of one generation of a repository, being parted.
-struct Parting {
+struct Parting<'a> {
+    purge: Purge<'a>,
     id: RepoId,
     generation: i64,
     live: Vec<PackRow>,
@@ -192,12 +184,12 @@ struct Parting {
     pinned: cache::Pinned,
 }
 
-impl Parting {
+impl<'a> Parting<'a> {
     /// Parts what there is now; none where a push came in between.
     async fn begin(
         forge: &Forge,
         repository: &Repository,
-        rest: Rest,
+        purge: Purge<'a>,
         clock: &Clock,
     ) -> Result<Option<(Self, Parted)>, Error> {
         let (pinned, refs) = cache::open_with_refs(forge, repository).await?;
@@ -211,11 +203,11 @@ impl Parting {
             if !pinned.packs().contains(&checksum) {
                 return Ok(None);
             }
-            match (pack.unreachable_since_ms, rest) {
-                (None, _) | (_, Rest::Goes) => parted.push(checksum),
+            match pack.unreachable_since_ms {
                 // What was found before ages on where it is, until its time is over.
-                (Some(since_ms), Rest::Ages) if since_ms > over_ms => aging.push((at, checksum)),
-                (Some(_), Rest::Ages) => {}
+                Some(since_ms) if purge.is_none() && since_ms > over_ms => aging.push((at, checksum)),
+                Some(_) if purge.is_none() => {}
+                _ => parted.push(checksum),
             }
         }
         let mut quarantine = maintenance::quarantine(forge, &pinned).await?;
@@ -227,6 +219,7 @@ impl Parting {
             .await
             .map_err(|_| Error::Busy { retry_after_s: 60 })??;
         let parting = Self {
+            purge,
             id: repository.id,
             generation: pinned.generation(),
             aging,
@@ -238,12 +231,11 @@ impl Parting {
     }
 
     /// Puts what was parted in the place of what there was, and shows it; none where a push came
-    /// in between. `purge` says who removes which object.
+    /// in between.
     async fn finish(
         self,
         forge: &Forge,
         parted: &Parted,
-        purge: Option<(&Permit<Administer>, Oid)>,
         clock: &Clock,
     ) -> Result<Option<Repository>, Error> {
         let now_ms = clock.now_ms();
@@ -254,7 +246,7 @@ impl Parting {
         if let Some(reachable) = &parted.reachable {
             files.push((reachable, None));
         }
-        if let (Some(rest), None) = (&parted.rest, &purge) {
+        if let (Some(rest), None) = (&parted.rest, self.purge) {
             files.push((rest, Some(now_ms)));
             since_ms.push(now_ms);
         }
@@ -278,7 +270,7 @@ impl Parting {
                 }
             }
         }
-        let swapped = run(forge, self.id, &swap, purge, now_ms).await;
+        let swapped = run(forge, self.id, &swap, self.purge, now_ms).await;
         if !matches!(&swapped, Ok(Some(_))) && !matches!(&swapped, Err(error) if error.is_outcome_unknown()) {
             give_up(forge, &swap).await;
         }
@@ -310,7 +302,7 @@ async fn run(
     forge: &Forge,
     id: RepoId,
     swap: &Swap,
-    purge: Option<(&Permit<Administer>, Oid)>,
+    purge: Purge<'_>,
     now_ms: i64,
 ) -> Result<Option<Repository>, Error> {
     let lease_until_ms = maintenance::readable_until_ms(forge, now_ms);
@@ -334,10 +326,8 @@ async fn run(
                 if !rows::parted(tx, id, parted).await? {
                     return Ok(None);
                 }
-                if let Some((permit, oid)) = purge {
-                    permit.check_again(tx, now_ms).await?;
+                if purge.is_some() {
                     pack_rows::kill(tx, id).await?;
-                    tell(tx, permit.caller(), id, oid, now_ms).await?;
                 } else {
                     for pack in &swap.old {
                         pack_rows::set_replaced(tx, &PackId(pack.id.clone()), lease_until_ms).await?;
@@ -353,19 +343,18 @@ async fn run(
                     jobs::enqueue_in(tx, NewJob { job, run_after_ms }, "expiry", now_ms).await?;
                 }
                 let after = rows::by_id(tx, id, None).await?.ok_or(Error::NotFound)?;
-                Ok(Some(after.repository.try_into()?))
+                let after = after.repository.try_into()?;
+                if let Some((permit, oid)) = purge {
+                    permit.check_again(tx, now_ms).await?;
+                    let told = Note::of(
+                        Action::RepositoryPurge,
+                        &after,
+                        json!({ "object": oid.to_string() }),
+                    );
+                    note(tx, permit.caller(), told, now_ms).await?;
+                }
+                Ok(Some(after))
             })
         })
         .await
-}
-
-async fn tell(tx: &mut Tx<'_>, caller: &Caller, id: RepoId, oid: Oid, now_ms: i64) -> Result<(), Error> {
-    let found = rows::by_id(tx, id, None).await?.ok_or(Error::NotFound)?;
-    let repository = Repository::try_from(found.repository)?;
-    let told = Note::of(
-        Action::RepositoryPurge,
-        &repository,
-        json!({ "object": oid.to_string() }),
-    );
-    note(tx, caller, told, now_ms).await
 }

@@ -458,6 +458,11 @@ mod tests {
     }
 
     #[test]
+    fn what_has_a_lane_of_its_own_is_not_in_the_rest() {
+        assert_eq!(APART, [WHOLE, MAIL, HOOKS].concat());
+    }
+
+    #[test]
     fn pauses_double_up_to_an_hour() {
         assert_eq!(pause_ms(1), 5_000);
         assert_eq!(pause_ms(3), 20_000);

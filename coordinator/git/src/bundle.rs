@@ -19,6 +19,8 @@ const LACKED_SHARE: u64 = 5;
 /// How many stand: the newest, and one that clients may be about to ask for.
 const KEPT: usize = 2;
 const END: &str = "bundle";
+/// What the refs begin with that are in it.
+const KINDS: [&str; 2] = ["refs/heads/", "refs/tags/"];
 
 /// Why there is no bundle.
 #[derive(Debug, thiserror::Error)]
@@ -134,7 +136,12 @@ fn wanted(bare: &Bare, packs: &[Oid]) -> Result<Option<Name>, CacheError> {
     for &checksum in packs {
         objects += bare.pack_files(checksum)?.objects;
     }
-    let (Some(stamp), false) = (bare.stamp()?, bare.read_refs()?.1.is_empty()) else {
+    let (_, refs) = bare.read_refs()?;
+    // Git makes no bundle of nothing, and of other refs there is none to be made.
+    let any = refs
+        .iter()
+        .any(|packed| KINDS.iter().any(|kind| packed.name.as_str().starts_with(kind)));
+    let (Some(stamp), true) = (bare.stamp()?, any) else {
         return Ok(None);
     };
     let enough = standing(bare)?

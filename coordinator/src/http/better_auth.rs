@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use plue_contract::Code;
 use plue_forge::access::accounts::join;
 use plue_forge::accounts::{self, Account, SignUp};
-use plue_forge::sessions::{self, Opened, Session, SignIn};
+use plue_forge::sessions::{self, Client, Opened, Session, SignIn};
 use plue_gateway::cookie;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -219,6 +219,21 @@ pub struct ByUsername {
     callback_url: Option<String>,
 }
 
+/// Opens a session, or refuses it under the client's own code.
+async fn enter(
+    site: &Site,
+    client: Client,
+    by: SignIn,
+    callback_url: Option<String>,
+    (code, message): (&'static str, &str),
+) -> Result<Response, Failure> {
+    let back = back(site, callback_url)?;
+    match sessions::open(&site.forge, by, client, site.now_ms()).await? {
+        Some(opened) => entered(site, &opened, back),
+        None => Ok(coded(StatusCode::UNAUTHORIZED, code, message)),
+    }
+}
+
 /// Opens a session by an address and a password.
 #[utoipa::path(post, path = "/api/auth/sign-in/email", tag = "auth", request_body = ByEmail,
     responses((status = 200, body = Entered), (status = 401)))]
@@ -228,7 +243,6 @@ pub async fn by_email(
     headers: HeaderMap,
     Json(body): Json<ByEmail>,
 ) -> Result<Response, Failure> {
-    let back = back(&site, body.callback_url)?;
     if !body.email.contains('@') {
         return Ok(coded(BAD, "INVALID_EMAIL", "This is not an address for mail."));
     }
@@ -236,15 +250,18 @@ pub async fn by_email(
         name: body.email,
         password: body.password,
     };
-    let client = client_of(&caller, &headers);
-    match sessions::open(&site.forge, by, client, site.now_ms()).await? {
-        Some(opened) => entered(&site, &opened, back),
-        None => Ok(coded(
-            StatusCode::UNAUTHORIZED,
-            "INVALID_EMAIL_OR_PASSWORD",
-            "This address and password do not belong together.",
-        )),
-    }
+    let refused = (
+        "INVALID_EMAIL_OR_PASSWORD",
+        "This address and password do not belong together.",
+    );
+    enter(
+        &site,
+        client_of(&caller, &headers),
+        by,
+        body.callback_url,
+        refused,
+    )
+    .await
 }
 
 /// Opens a session by a name and a password.
@@ -256,20 +273,22 @@ pub async fn by_username(
     headers: HeaderMap,
     Json(body): Json<ByUsername>,
 ) -> Result<Response, Failure> {
-    let back = back(&site, body.callback_url)?;
     let by = SignIn::Password {
         name: body.username,
         password: body.password,
     };
-    let client = client_of(&caller, &headers);
-    match sessions::open(&site.forge, by, client, site.now_ms()).await? {
-        Some(opened) => entered(&site, &opened, back),
-        None => Ok(coded(
-            StatusCode::UNAUTHORIZED,
-            "INVALID_USERNAME_OR_PASSWORD",
-            "This name and password do not belong together.",
-        )),
-    }
+    let refused = (
+        "INVALID_USERNAME_OR_PASSWORD",
+        "This name and password do not belong together.",
+    );
+    enter(
+        &site,
+        client_of(&caller, &headers),
+        by,
+        body.callback_url,
+        refused,
+    )
+    .await
 }
 
 /// Whether it was done.

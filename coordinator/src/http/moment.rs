@@ -1,15 +1,7 @@
 //! Moments as the interface writes them: RFC 3339, in UTC, to the millisecond.
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
 /// A moment, from milliseconds since 1970.
-pub fn text(ms: i64) -> String {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000)
-        .ok()
-        .and_then(|moment| moment.format(&Rfc3339).ok())
-        .unwrap_or_default()
-}
+pub use plue_contract::events::moment as text;
 
 /// A moment that may be none.
 pub fn optional(ms: Option<i64>) -> Option<String> {

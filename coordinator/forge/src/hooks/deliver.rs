@@ -99,12 +99,12 @@ async fn request(
         None => {
             let mut conn = forge.store().read().await?;
             let event = event_rows::find(&mut conn, delivery.event_id).await?;
-            let place = events::place_of(&mut conn, hook.repository_id).await?;
+            let repository = events::repository_of(&mut conn, hook.repository_id).await?;
             drop(conn);
-            let (Some(event), Some(place)) = (event, place) else {
+            let (Some(event), Some(repository)) = (event, repository) else {
                 return Ok(Err("the event is not known any more".to_owned()));
             };
-            payload::body(forge, hook, &event, &place).await?
+            payload::body(forge, hook, &event, &repository).await?
         }
     };
     let kinds = Event::KINDS.iter().find(|(word, _)| *word == delivery.kind);

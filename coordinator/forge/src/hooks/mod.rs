@@ -4,6 +4,7 @@
 //! owed (`deliver.rs`), in a lane of its own; how a request leaves is the host's ([`Outward`]).
 
 pub(crate) mod deliver;
+mod deliveries;
 mod payload;
 mod sealed;
 
@@ -16,7 +17,7 @@ use crate::{Error, Forge, events};
 use plue_contract::events::{Event, Ping, Topic};
 use plue_contract::seal::Keyring;
 use plue_contract::{DeliveryId, HookId};
-use plue_store::hooks::{self as rows, DeliveryRow, HookRow, Owed};
+use plue_store::hooks::{self as rows, HookRow, Owed};
 use plue_store::{Conn, Tx};
 use serde_json::json;
 use std::fmt;
@@ -25,14 +26,14 @@ use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
 
+pub use deliveries::{Delivery, MAX_PAGE, State, deliveries, delivery, redeliver};
+
 /// The most webhooks of one repository.
 pub const MAX_HOOKS: usize = 20;
 /// The most characters of a webhook's address, and of its secret.
 pub const MAX_URL_CHARS: usize = 2_048;
 /// The most characters of a webhook's secret.
 pub const MAX_SECRET_CHARS: usize = 255;
-/// The most deliveries of one part of a list.
-pub const MAX_PAGE: i64 = 100;
 /// What stands for every topic.
 const ALL_TOPICS: &str = "*";
 
@@ -58,13 +59,10 @@ pub struct Answer {
 
 /// Sends a request by POST, follows where it is led as far as that is allowed, and answers; else why
 /// there is no answer.
-pub type Send = Arc<
-    dyn Fn(Outgoing) -> Pin<Box<dyn Future<Output = Result<Answer, String>> + std::marker::Send>>
-        + std::marker::Send
-        + Sync,
->;
+pub type Sender =
+    Arc<dyn Fn(Outgoing) -> Pin<Box<dyn Future<Output = Result<Answer, String>> + Send>> + Send + Sync>;
 /// Says what is wrong with an address, as far as that is known without asking for its name.
-pub type Check = Arc<dyn Fn(&str) -> Result<(), String> + std::marker::Send + Sync>;
+pub type Checker = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
 /// How the forge reaches others.
 #[derive(Clone)]
@@ -74,9 +72,9 @@ pub struct Outward {
     /// What hides the secrets of webhooks in the database.
     pub keys: Keyring,
     /// Looks at an address.
-    pub check: Check,
+    pub check: Checker,
     /// Sends a request.
-    pub send: Send,
+    pub send: Sender,
 }
 
 impl fmt::Debug for Outward {
@@ -473,150 +471,4 @@ async fn ask(
 ) -> Result<(), Error> {
     let job = Job::Deliver { hook };
     jobs::enqueue_in(tx, NewJob { job, run_after_ms }, request_id, now_ms).await
-}
-
-/// What became of a delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// It is owed, and will be tried, perhaps again.
-    Owed,
-    /// It arrived.
-    Delivered,
-    /// It was given up.
-    Failed,
-}
-
-impl State {
-    /// The state as it is written on the wire and in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Owed => "owed",
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl FromStr for State {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        [Self::Owed, Self::Delivered, Self::Failed]
-            .into_iter()
-            .find(|state| state.as_str() == text)
-            .ok_or_else(|| Error::Internal(format!("a delivery is {text}")))
-    }
-}
-
-/// What a webhook was told, or is to be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    /// Its id.
-    pub id: DeliveryId,
-    /// The id that its receiver sees, the same for every repetition.
-    pub guid: String,
-    /// What happened, as in `issue.closed`.
-    pub kind: String,
-    /// What became of it.
-    pub state: State,
-    /// How often it was tried.
-    pub attempts: i64,
-    /// When it is tried next, while it is owed, in milliseconds since 1970.
-    pub next_at_ms: Option<i64>,
-    /// Since when it was owed.
-    pub created_at_ms: i64,
-    /// When it was tried last.
-    pub attempted_at_ms: Option<i64>,
-    /// How long that took, in milliseconds.
-    pub took_ms: Option<i64>,
-    /// What the receiver answered.
-    pub status: Option<i64>,
-    /// Why there was no answer.
-    pub error: Option<String>,
-    /// What was sent, where one delivery is asked for.
-    pub request: Option<String>,
-    /// The beginning of what came back, where one delivery is asked for.
-    pub response: Option<String>,
-    /// The delivery that it repeats.
-    pub repeats: Option<DeliveryId>,
-}
-
-impl Delivery {
-    fn of(hook: &HookRow, row: DeliveryRow) -> Result<Self, Error> {
-        let state: State = row.state.parse()?;
-        Ok(Self {
-            id: DeliveryId(row.id),
-            guid: deliver::guid(hook, &row),
-            state,
-            kind: row.kind,
-            attempts: row.attempts,
-            next_at_ms: (state == State::Owed).then_some(row.next_at_ms),
-            created_at_ms: row.created_at_ms,
-            attempted_at_ms: row.attempted_at_ms,
-            took_ms: row.took_ms,
-            status: row.status,
-            error: row.error,
-            request: row.request,
-            response: row.response,
-            repeats: row.repeats.map(DeliveryId),
-        })
-    }
-}
-
-/// What a webhook was told before the delivery of this id, the latest first.
-pub async fn deliveries(
-    forge: &Forge,
-    permit: Permit<AdministerRepo>,
-    id: HookId,
-    before: Option<i64>,
-    limit: i64,
-) -> Result<Vec<Delivery>, Error> {
-    let mut conn = forge.store().read().await?;
-    let hook = find_row(&mut conn, permit.on(), id).await?;
-    let limit = limit.clamp(1, MAX_PAGE);
-    let found = rows::deliveries(&mut conn, id, before.unwrap_or(i64::MAX), limit).await?;
-    found.into_iter().map(|row| Delivery::of(&hook, row)).collect()
-}
-
-/// One thing that a webhook was told, with what was sent and what came back.
-pub async fn delivery(
-    forge: &Forge,
-    permit: Permit<AdministerRepo>,
-    (hook, id): (HookId, DeliveryId),
-) -> Result<Delivery, Error> {
-    let mut conn = forge.store().read().await?;
-    let hook = find_row(&mut conn, permit.on(), hook).await?;
-    let row = rows::delivery(&mut conn, HookId(hook.id), id).await?;
-    Delivery::of(&hook, row.ok_or(Error::NotFound)?)
-}
-
-/// Has a webhook told once more what it was told already, word for word; the new delivery's id.
-pub async fn redeliver(
-    forge: &Forge,
-    permit: Permit<AdministerRepo>,
-    (hook, id): (HookId, DeliveryId),
-    now_ms: i64,
-) -> Result<DeliveryId, Error> {
-    let permit = &permit;
-    forge
-        .store()
-        .in_tx("hooks.redeliver", |tx| {
-            Box::pin(async move {
-                let repository = permit.check_again(tx, now_ms).await?;
-                let found = find_row(tx, &repository, hook).await?;
-                is_active(&found)?;
-                let row = rows::delivery(tx, hook, id).await?.ok_or(Error::NotFound)?;
-                let again = Owed {
-                    hook,
-                    event: row.event_id,
-                    kind: &row.kind,
-                    repeats: Some(row.id),
-                    request: row.request.as_deref(),
-                };
-                let owed = rows::owe(tx, again, now_ms).await?;
-                ask(tx, hook, &permit.caller().request_id, now_ms, now_ms).await?;
-                Ok(owed)
-            })
-        })
-        .await
 }

@@ -60,4 +60,5 @@ CREATE TABLE hook_deliveries (
 );
 CREATE INDEX hook_deliveries__hook_id__id ON hook_deliveries (hook_id, id);
 CREATE INDEX hook_deliveries__owed ON hook_deliveries (hook_id, id) WHERE state = 'owed';
+CREATE INDEX hook_deliveries__due ON hook_deliveries (hook_id, next_at_ms, id) WHERE state = 'owed';
 CREATE INDEX hook_deliveries__created_at_ms ON hook_deliveries (created_at_ms);
