@@ -35,6 +35,10 @@ pub enum Purpose {
     Notice,
     /// The secrets of webhooks, which are read back and so are hidden, not signed.
     HookSecret,
+    /// Tickets between the two steps of a sign-in.
+    SecondStep,
+    /// The secrets of second factors, which are read back and so are hidden, not signed.
+    FactorSecret,
 }
 
 impl Purpose {
@@ -49,6 +53,8 @@ impl Purpose {
             Self::Introspect => b"plue/1/introspect",
             Self::Notice => b"plue/1/notice",
             Self::HookSecret => b"plue/1/hook-secret",
+            Self::SecondStep => b"plue/1/second-step",
+            Self::FactorSecret => b"plue/1/factor-secret",
         }
     }
 }

@@ -19,6 +19,7 @@ use plue_forge::expiry;
 use plue_forge::import;
 use plue_forge::organisations::{self, OrganisationChange};
 use plue_forge::repositories::{self, NewRepository, Query};
+use plue_forge::second_factor;
 use plue_forge::ssh_keys::{self, NewSshKey};
 use plue_forge::tokens::{self, NewToken};
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,11 @@ pub enum Command {
     /// Make a one-time sign-in link.
     UserLink {
         /// For whom.
+        name: AccountName,
+    },
+    /// Take a second factor away that was lost.
+    UserDropSecondFactor {
+        /// Whose.
         name: AccountName,
     },
     /// Make a personal token.
@@ -311,7 +317,9 @@ async fn run(site: &Site, command: Command) -> Result<Value, Failure> {
 fn absent(command: &Command) -> Option<String> {
     let account = |name: &dyn std::fmt::Display| format!("There is no account called `{name}`.");
     Some(match command {
-        Command::UserDisable { name, .. } | Command::UserLink { name } => account(name),
+        Command::UserDisable { name, .. }
+        | Command::UserLink { name }
+        | Command::UserDropSecondFactor { name } => account(name),
         Command::KeyAdd { user, .. } => account(user),
         Command::TokenCreate {
             user, repositories, ..
@@ -382,6 +390,10 @@ async fn obey(site: &Site, command: Command) -> Result<Value, Failure> {
         Command::UserLink { name } => {
             let link = accounts::issue_link(forge, permit, &name, now_ms).await?;
             Ok(json!({ "name": link.account, "sign_in": link_address(site, &link) }))
+        }
+        Command::UserDropSecondFactor { name } => {
+            let removed = second_factor::remove_of(forge, permit, &name, now_ms).await?;
+            Ok(json!({ "name": name, "removed": removed }))
         }
         Command::TokenCreate {
             user,
@@ -513,6 +525,7 @@ const fn name(command: &Command) -> &'static str {
         Command::UserCreate { .. } => "user create",
         Command::UserDisable { .. } => "user disable",
         Command::UserLink { .. } => "user link",
+        Command::UserDropSecondFactor { .. } => "user drop-second-factor",
         Command::TokenCreate { .. } => "token create",
         Command::KeyAdd { .. } => "key add",
         Command::OrgCreate { .. } => "org create",

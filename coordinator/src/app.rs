@@ -301,7 +301,11 @@ fn gateway_config(config: &Config, secrets: &config::secrets::Given, addresses: 
 }
 
 /// How people come to an account, and how letters reach them.
-fn people(config: &Config, addresses: &Addresses) -> Result<People, AppError> {
+fn people(
+    config: &Config,
+    secrets: &config::secrets::Given,
+    addresses: &Addresses,
+) -> Result<People, AppError> {
     let from = &config.mail.from;
     let mailer = match &config.mail.way {
         MailWay::Nowhere => None,
@@ -311,6 +315,10 @@ fn people(config: &Config, addresses: &Addresses) -> Result<People, AppError> {
     Ok(People {
         site: config.http.site_name.clone(),
         sign_up: config.sign_up,
+        keys: Some(plue_forge::Keys {
+            second_step: Keyring::derive(Purpose::SecondStep, &secrets.token),
+            factor_secret: Keyring::derive(Purpose::FactorSecret, &secrets.token),
+        }),
         post: mailer.map(|mailer| Post {
             mailer,
             url: addresses.http.clone(),
@@ -387,7 +395,7 @@ pub fn door(
 ) -> Result<(Site, Door<Native>), AppError> {
     let gateway_config = gateway_config(config, secrets, &addresses);
     let notifier = notifier(config, secrets, world, &forge)?;
-    forge.meet_people_by(people(config, &addresses)?);
+    forge.meet_people_by(people(config, secrets, &addresses)?);
     reach_out(config, secrets, &forge, &addresses)?;
     let site = Site::new(site::Parts {
         forge: forge.clone(),

@@ -208,6 +208,11 @@ pub enum UserCommand {
         /// Its name
         name: AccountName,
     },
+    /// Take the second factor of an account away, whose owner has lost it and the recovery codes
+    DropSecondFactor {
+        /// Its name
+        name: AccountName,
+    },
 }
 
 /// Personal access tokens.

@@ -325,6 +325,9 @@ fn asked(noun: AdminNoun) -> anyhow::Result<admin::Command> {
             disabled: false,
         },
         AdminNoun::User(UserCommand::Link { name }) => admin::Command::UserLink { name },
+        AdminNoun::User(UserCommand::DropSecondFactor { name }) => {
+            admin::Command::UserDropSecondFactor { name }
+        }
         AdminNoun::Token(TokenCommand::Create {
             user,
             scopes,

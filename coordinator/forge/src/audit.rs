@@ -59,6 +59,12 @@ actions! {
     EmailChange = "email.change";
     /// An address for mail was proven by its link.
     EmailVerify = "email.verify";
+    /// A second factor was set.
+    SecondFactorSet = "second_factor.set";
+    /// A second factor was taken away.
+    SecondFactorRemove = "second_factor.remove";
+    /// Recovery codes were made anew.
+    RecoveryCodes = "second_factor.codes";
     /// Somebody signed in.
     SessionOpen = "session.open";
     /// Somebody who knew a name did not know its password.

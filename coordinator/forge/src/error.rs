@@ -49,6 +49,18 @@ pub enum Error {
     /// More than is read or kept here; the text has the figure.
     #[error("{0}")]
     TooLarge(String),
+    /// Who signs in has a second factor, and has shown the first.
+    #[error("this account has a second factor: its code is asked for as well")]
+    SecondFactor {
+        /// What the second step shows beside the code.
+        ticket: String,
+    },
+    /// Too many wrong guesses.
+    #[error("too many wrong codes; please try again in {retry_after_s} s, or use a recovery code")]
+    TooMany {
+        /// When trying again makes sense, in seconds.
+        retry_after_s: u64,
+    },
     /// Too much is going on.
     #[error("the server is busy; please try again in {retry_after_s} s")]
     Busy {
@@ -131,6 +143,10 @@ impl From<&Error> for Problem {
             Error::Refused(_) => Self::new(Code::Unprocessable, said),
             Error::Archived => Self::new(Code::Locked, said),
             Error::TooLarge(_) => Self::new(Code::TooLarge, said),
+            Error::SecondFactor { .. } => Self::new(Code::Unauthenticated, said).field("code"),
+            Error::TooMany { retry_after_s } => {
+                Self::new(Code::RateLimited, said).retry_after(*retry_after_s)
+            }
             Error::Busy { retry_after_s } => Self::new(Code::Unavailable, said).retry_after(*retry_after_s),
             Error::BlobsUnavailable(_) => Self::new(
                 Code::Unavailable,
@@ -257,6 +273,8 @@ mod tests {
             (Error::Refused("no".into()), 422),
             (Error::Archived, 423),
             (Error::TooLarge("10 MB".into()), 413),
+            (Error::SecondFactor { ticket: "t".into() }, 401),
+            (Error::TooMany { retry_after_s: 1 }, 429),
             (Error::Busy { retry_after_s: 1 }, 503),
             (Error::Full("x".into()), 507),
             (Error::ClientGone, 400),

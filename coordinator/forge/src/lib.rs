@@ -30,6 +30,8 @@ mod passwords;
 mod pushes;
 pub mod repositories;
 pub mod roles;
+mod sealed;
+pub mod second_factor;
 pub mod sessions;
 mod settings;
 pub mod ssh_keys;
@@ -47,6 +49,7 @@ pub use settings::{GitSettings, PushLimits, QueueSettings};
 
 use passwords::Passwords;
 use plue_blobs::Blobs;
+use plue_contract::seal::Keyring;
 use plue_store::Store;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -94,6 +97,17 @@ pub struct People {
     pub sign_up: bool,
     /// How letters leave; none: the site sends none.
     pub post: Option<mail::Post>,
+    /// What is sealed for people; none: nobody has a second factor.
+    pub keys: Option<Keys>,
+}
+
+/// The keys of what is sealed for people.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// Tickets between the two steps of a sign-in.
+    pub second_step: Keyring,
+    /// The secrets of second factors, which the database keeps.
+    pub factor_secret: Keyring,
 }
 
 /// Tells the edge, once somebody has said how.
@@ -144,6 +158,11 @@ impl Forge {
 
     pub(crate) fn site_name(&self) -> &str {
         self.inner.people.get().map_or("Plue", |people| &people.site)
+    }
+
+    pub(crate) fn keys(&self) -> Result<&Keys, Error> {
+        let keys = self.inner.people.get().and_then(|people| people.keys.as_ref());
+        keys.ok_or_else(|| Error::Internal("there are no keys for what is sealed".to_owned()))
     }
 
     /// Whether the site sends letters.

@@ -74,6 +74,10 @@ pub enum News {
     AddressChanged,
     /// It has another password.
     PasswordSet,
+    /// It has a second factor.
+    SecondFactorSet,
+    /// It has none any more.
+    SecondFactorRemoved,
 }
 
 impl News {
@@ -82,6 +86,14 @@ impl News {
             Self::AddressChanged => (
                 "Your account has another address",
                 "the address of your account was changed to another one; nothing is sent to this one any more",
+            ),
+            Self::SecondFactorSet => (
+                "Your account has a second factor",
+                "from now on a code of an app is asked for when you sign in",
+            ),
+            Self::SecondFactorRemoved => (
+                "Your account has no second factor any more",
+                "your second factor was taken away: your password is enough again",
             ),
             Self::PasswordSet => (
                 "Your account has another password",
@@ -100,6 +112,8 @@ impl Letter {
             Self::News { email, news, .. } => match news {
                 News::AddressChanged => ("address_changed", email),
                 News::PasswordSet => ("password_set", email),
+                News::SecondFactorSet => ("second_factor_set", email),
+                News::SecondFactorRemoved => ("second_factor_removed", email),
             },
         };
         let hash = Sha256::digest(email.to_lowercase());

@@ -5,6 +5,7 @@ use crate::access::Permit;
 use crate::access::accounts::{ReadSelf, WriteSelf};
 use crate::accounts::{Account, who};
 use crate::audit::{Action, Note, note};
+use crate::second_factor::{self, Kinds};
 use crate::{Error, Forge};
 use plue_contract::credentials::{SessionCookie, secret_hash};
 use plue_contract::{Caller, Scopes, SessionId, Via, Who};
@@ -69,6 +70,13 @@ pub enum SignIn {
         /// The password.
         password: String,
     },
+    /// By a code, after the first step was done by something else.
+    SecondStep {
+        /// The ticket of the first step.
+        ticket: String,
+        /// A code of the app, or a recovery code.
+        code: String,
+    },
 }
 
 /// The client that signs in, as its owner will recognise it in a list.
@@ -104,11 +112,13 @@ pub struct Found {
     pub rotate_due: bool,
 }
 
-/// Opens a session; none where the password or the link does not hold. Of two who use one link
-/// at once, one gets in.
+/// Opens a session; none where the password, the link or the ticket does not hold. Of two who use
+/// one link at once, one gets in. Who has a second factor gets a ticket for a second step
+/// ([`Error::SecondFactor`]), and there hears of a wrong code ([`Error::Invalid`]).
 pub async fn open(forge: &Forge, by: SignIn, client: Client, now_ms: i64) -> Result<Option<Opened>, Error> {
     let by = &match by {
         SignIn::Link { token } => Verified::Link(secret_hash(&token)),
+        SignIn::SecondStep { ticket, code } => Verified::Ticket { ticket, code },
         SignIn::Password { name, password } => {
             match verified_password(forge, &name, &password, now_ms).await? {
                 Some(verified) => verified,
@@ -120,10 +130,13 @@ pub async fn open(forge: &Forge, by: SignIn, client: Client, now_ms: i64) -> Res
         }
     };
     let fresh = &Fresh::new(forge, client, now_ms)?;
-    let account = forge
+    let outcome = forge
         .store()
         .in_tx("sessions.open", |tx| {
             Box::pin(async move {
+                if let Verified::Ticket { ticket, code } = by {
+                    return second_step(forge, tx, fresh, ticket, code, now_ms).await;
+                }
                 let account = match by {
                     Verified::Link(token) => match account_rows::use_link(tx, token, now_ms).await? {
                         Some(id) => account_rows::lock(tx, id).await?,
@@ -133,19 +146,90 @@ pub async fn open(forge: &Forge, by: SignIn, client: Client, now_ms: i64) -> Res
                     Verified::Password(row) => account_rows::lock(tx, row.id)
                         .await?
                         .filter(|now| now.password_hash == row.password_hash),
+                    Verified::Ticket { .. } => None,
                 };
                 let Some(account) = account.filter(|account| !account.is_disabled) else {
-                    return Ok(None);
+                    return Ok(Outcome::Nobody);
                 };
                 let how = match by {
                     Verified::Link(_) => "link",
-                    Verified::Password(_) => "password",
+                    Verified::Password(_) | Verified::Ticket { .. } => "password",
                 };
-                enter(tx, fresh, account, how, now_ms).await.map(Some)
+                step_in(forge, tx, fresh, account, how, now_ms).await
             })
         })
         .await?;
-    Ok(account.map(|account| fresh.opened(account)))
+    outcome.into_opened(fresh)
+}
+
+/// What came of it.
+pub(crate) enum Outcome {
+    /// Nobody was recognised.
+    Nobody,
+    /// A session is open.
+    In(Account),
+    /// A second step is owed, with this ticket.
+    Owed(String),
+    /// The code was wrong, which is counted.
+    Wrong,
+}
+
+impl Outcome {
+    /// What whoever signs in hears of it.
+    pub(crate) fn into_opened(self, fresh: &Fresh) -> Result<Option<Opened>, Error> {
+        match self {
+            Self::Nobody => Ok(None),
+            Self::In(account) => Ok(Some(fresh.opened(account))),
+            Self::Owed(ticket) => Err(Error::SecondFactor { ticket }),
+            Self::Wrong => Err(Error::invalid(
+                "code",
+                "this is neither the code that the app shows now nor a recovery code",
+            )),
+        }
+    }
+}
+
+/// Opens a session, or a second step where one is owed.
+pub(crate) async fn step_in(
+    forge: &Forge,
+    tx: &mut Tx<'_>,
+    fresh: &Fresh,
+    account: AccountRow,
+    how: &str,
+    now_ms: i64,
+) -> Result<Outcome, Error> {
+    if second_factor::is_owed(tx, account.id).await? {
+        return Ok(Outcome::Owed(second_factor::ticket(
+            forge, &account, how, now_ms,
+        )?));
+    }
+    enter(tx, fresh, account, how, now_ms).await.map(Outcome::In)
+}
+
+/// Opens a session by a ticket and a code.
+async fn second_step(
+    forge: &Forge,
+    tx: &mut Tx<'_>,
+    fresh: &Fresh,
+    ticket: &str,
+    code: &str,
+    now_ms: i64,
+) -> Result<Outcome, Error> {
+    let Some((account, how)) = second_factor::redeem(forge, tx, ticket, now_ms).await? else {
+        return Ok(Outcome::Nobody);
+    };
+    if !second_factor::is_owed(tx, account.id).await? {
+        return Ok(Outcome::Nobody);
+    }
+    if second_factor::check(forge, tx, account.id, code, Kinds::Either, now_ms).await? {
+        let how = format!("{how} and code");
+        return enter(tx, fresh, account, &how, now_ms).await.map(Outcome::In);
+    }
+    let caller = Caller::anonymous(fresh.address, fresh.request_id.clone());
+    let detail = json!({ "step": "code" });
+    let told = Note::of_account(Action::SessionRefuse, account.id, &account.name, detail);
+    note(tx, &caller, told, now_ms).await?;
+    Ok(Outcome::Wrong)
 }
 
 /// A session that is about to be opened, with its secret.
@@ -200,7 +284,7 @@ pub(crate) async fn enter(
     tx: &mut Tx<'_>,
     fresh: &Fresh,
     account: AccountRow,
-    how: &'static str,
+    how: &str,
     now_ms: i64,
 ) -> Result<Account, Error> {
     let session = &fresh.session;
@@ -271,6 +355,7 @@ async fn note_ended(
 enum Verified {
     Link([u8; 32]),
     Password(Box<AccountRow>),
+    Ticket { ticket: String, code: String },
 }
 
 async fn verified_password(

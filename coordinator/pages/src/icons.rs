@@ -42,6 +42,7 @@ pub enum Icon {
     Repository,
     Search,
     Settings,
+    Shield,
     SignOut,
     Submodule,
     Tag,
@@ -152,6 +153,10 @@ const DRAWINGS: &[(&str, &str)] = &[
     (
         "settings",
         "<path d='M2 4.5h6M12 4.5h2M2 11.5h2M8 11.5h6'/><circle cx='10' cy='4.5' r='1.75'/><circle cx='6' cy='11.5' r='1.75'/>",
+    ),
+    (
+        "shield",
+        "<path d='M8 1.5 2.75 3.5v4c0 3.5 2.25 5.75 5.25 7 3-1.25 5.25-3.5 5.25-7v-4z'/>",
     ),
     (
         "sign-out",

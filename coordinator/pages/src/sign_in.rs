@@ -1,12 +1,15 @@
 //! The page on which people sign in: with name and password, or with the one button of a link
 //! that signs in once.
 
-use crate::forms::{Field, alert};
+use crate::forms::{Field, Wrong, alert};
 use crate::frame::{Frame, Page, layout};
 use maud::html;
 
 mod words {
     pub const TITLE: &str = "Sign in";
+    pub const SECOND_STEP: &str = "Second step";
+    pub const CODE: &str = "Code";
+    pub const CODE_HINT: &str = "The six digits that your app shows now, or one of your recovery codes.";
     pub const NAME: &str = "Name";
     pub const NAME_HINT: &str = "Your account's name, or its address for mail.";
     pub const PASSWORD: &str = "Password";
@@ -31,6 +34,44 @@ pub struct SignIn {
     pub sends_mail: bool,
     /// What was wrong.
     pub wrong: Option<String>,
+}
+
+/// The second step of signing in.
+#[derive(Default)]
+pub struct SecondStep {
+    /// What the first step gave.
+    pub ticket: String,
+    /// Where to go afterwards; may be empty.
+    pub to: String,
+    /// What was wrong.
+    pub wrong: Option<Wrong>,
+}
+
+/// Writes the page of the second step.
+pub fn second_step(frame: &Frame, step: &SecondStep) -> String {
+    let body = html! {
+        div.narrow {
+            h1 { (words::SECOND_STEP) }
+            (alert(Wrong::elsewhere(&step.wrong, &["code"])))
+            form method="post" action="/-/second-step" {
+                @if !step.to.is_empty() { input type="hidden" name="to" value=(step.to); }
+                input type="hidden" name="ticket" value=(step.ticket);
+                (Field::new("code", words::CODE).hint(words::CODE_HINT).autocomplete("one-time-code")
+                    .wrong(Wrong::at(&step.wrong, "code")).required().focus().max(32))
+                button.primary.wide type="submit" { (words::TITLE) }
+            }
+        }
+    };
+    layout(
+        frame,
+        &Page {
+            title: words::SECOND_STEP,
+            place: &[],
+            tabs: &[],
+            scripts: &[],
+            body,
+        },
+    )
 }
 
 /// Writes the page.

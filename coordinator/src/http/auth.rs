@@ -11,6 +11,7 @@ use http::HeaderMap;
 use http::header::{COOKIE, SET_COOKIE, USER_AGENT};
 use plue_contract::credentials::{SESSION_COOKIE, SessionCookie};
 use plue_contract::{Caller, Code, SessionId, Via, Who};
+use plue_forge::Error;
 use plue_forge::access::accounts::{read_self, write_self};
 use plue_forge::accounts::Account;
 use plue_forge::sessions::{self, Client, Opened, Session, SignIn};
@@ -47,6 +48,8 @@ pub struct Login {
     token: Option<String>,
     username: Option<String>,
     password: Option<String>,
+    /// A code of the app or a recovery code, where the account has a second factor.
+    code: Option<String>,
 }
 
 impl Login {
@@ -56,6 +59,7 @@ impl Login {
             token,
             username,
             password,
+            code: None,
         }
     }
 
@@ -79,16 +83,24 @@ pub async fn open(
     site: &Site,
     caller: &Caller,
     headers: &HeaderMap,
-    login: Login,
-) -> Result<Option<Opened>, Failure> {
+    mut login: Login,
+) -> Result<Option<Opened>, Error> {
+    let code = login.code.take();
     let sign_in = login.sign_in().ok_or_else(|| {
-        Failure::invalid(
+        Error::invalid(
             "username",
             "Send `username` and `password`, or a one-time `token`.",
         )
     })?;
     let client = client_of(caller, headers);
-    Ok(sessions::open(&site.forge, sign_in, client, site.now_ms()).await?)
+    let opened = sessions::open(&site.forge, sign_in, client.clone(), site.now_ms()).await;
+    match (opened, code) {
+        (Err(Error::SecondFactor { ticket }), Some(code)) => {
+            let by = SignIn::SecondStep { ticket, code };
+            sessions::open(&site.forge, by, client, site.now_ms()).await
+        }
+        (opened, _) => opened,
+    }
 }
 
 /// The client behind a request, as its owner will recognise it.

@@ -5,12 +5,14 @@ use super::auth::{self, client_of};
 use super::extract::{Asked, Json, Path, Query};
 use super::failure::Failure;
 use super::moment;
+use super::second_factor;
 use super::site::Site;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use plue_contract::Code;
+use plue_forge::Error;
 use plue_forge::access::accounts::join;
 use plue_forge::accounts::{self, Account, SignUp};
 use plue_forge::sessions::{self, Client, Opened, Session, SignIn};
@@ -21,7 +23,7 @@ use utoipa::ToSchema;
 
 /// What Better-Auth's client calls a mistake: the kind that we know it by, the field, and its own
 /// status and code.
-type Known = (Code, &'static str, StatusCode, &'static str);
+pub type Known = (Code, &'static str, StatusCode, &'static str);
 
 const BAD: StatusCode = StatusCode::BAD_REQUEST;
 const OF_SIGN_UP: &[Known] = &[
@@ -38,12 +40,12 @@ const OF_SIGN_UP: &[Known] = &[
 ];
 
 /// A refusal under one of the client's own codes.
-fn coded(status: StatusCode, code: &'static str, message: &str) -> Response {
+pub fn coded(status: StatusCode, code: &'static str, message: &str) -> Response {
     (status, axum::Json(json!({ "code": code, "message": message }))).into_response()
 }
 
 /// A refusal, under the client's own code where it has one for it.
-fn told(failure: Failure, known: &[Known]) -> Result<Response, Failure> {
+pub fn told(failure: Failure, known: &[Known]) -> Result<Response, Failure> {
     let Failure(problem) = &failure;
     let field = problem.field.as_deref().unwrap_or_default();
     let named = known
@@ -111,7 +113,7 @@ pub struct Entered {
     user: User,
 }
 
-fn entered(site: &Site, opened: &Opened, back: Option<String>) -> Result<Response, Failure> {
+pub fn entered(site: &Site, opened: &Opened, back: Option<String>) -> Result<Response, Failure> {
     let token = auth::access_token(site, &opened.account, &opened.session)?;
     let answer = Entered {
         redirect: back.is_some(),
@@ -219,7 +221,7 @@ pub struct ByUsername {
     callback_url: Option<String>,
 }
 
-/// Opens a session, or refuses it under the client's own code.
+/// Opens a session, asks for a second step, or refuses it under the client's own code.
 async fn enter(
     site: &Site,
     client: Client,
@@ -228,9 +230,11 @@ async fn enter(
     (code, message): (&'static str, &str),
 ) -> Result<Response, Failure> {
     let back = back(site, callback_url)?;
-    match sessions::open(&site.forge, by, client, site.now_ms()).await? {
-        Some(opened) => entered(site, &opened, back),
-        None => Ok(coded(StatusCode::UNAUTHORIZED, code, message)),
+    match sessions::open(&site.forge, by, client, site.now_ms()).await {
+        Ok(Some(opened)) => entered(site, &opened, back),
+        Ok(None) => Ok(coded(StatusCode::UNAUTHORIZED, code, message)),
+        Err(Error::SecondFactor { ticket }) => second_factor::owed(site, &ticket),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -368,7 +372,8 @@ pub struct Status {
     message: Option<&'static str>,
 }
 
-const DONE: axum::Json<Status> = axum::Json(Status {
+/// It was done.
+pub const DONE: axum::Json<Status> = axum::Json(Status {
     status: true,
     message: None,
 });

@@ -29,6 +29,7 @@ pub mod pages;
 mod parts;
 pub mod range;
 pub mod repositories;
+pub mod second_factor;
 pub mod shelf;
 pub mod site;
 pub mod ssh_keys;

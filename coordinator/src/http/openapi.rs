@@ -4,7 +4,7 @@ use super::cached;
 use super::failure::Failure;
 use super::{
     accounts, audit, auth, better_auth, browse, collaborators, events, health, history, hooks, issues, live,
-    organisations, repositories, ssh_keys, sync, teams, tokens,
+    organisations, repositories, second_factor, ssh_keys, sync, teams, tokens,
 };
 use axum::response::Response;
 use http::HeaderMap;
@@ -22,6 +22,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
         better_auth::sign_up, better_auth::by_email, better_auth::by_username, better_auth::sign_out,
         better_auth::is_username_available, better_auth::get_session, better_auth::request_reset,
         better_auth::follow_reset, better_auth::reset, better_auth::send_verification, better_auth::verify,
+        second_factor::enable, second_factor::disable, second_factor::renew_codes, second_factor::verify_totp,
+        second_factor::verify_code,
         accounts::list, accounts::search, accounts::get, accounts::repositories_of, accounts::update_me,
         ssh_keys::list, ssh_keys::add, ssh_keys::delete,
         tokens::list, tokens::create, tokens::delete,

@@ -4,7 +4,7 @@
 use super::site::Site;
 use super::{
     accounts, audit, auth, better_auth, browse, collaborators, events, git, health, history, hooks, internal,
-    issues, live, openapi, organisations, pages, repositories, ssh_keys, sync, teams, tokens,
+    issues, live, openapi, organisations, pages, repositories, second_factor, ssh_keys, sync, teams, tokens,
 };
 use axum::extract::Request;
 use axum::response::Response;
@@ -56,6 +56,8 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         on("POST /logout", pages::sign_in::sign_out),
         on("GET /new", pages::create::get),
         on("POST /new", pages::create::post),
+        on("GET /-/second-step", pages::sign_in::no_ticket),
+        on("POST /-/second-step", pages::sign_in::second_step),
         on("GET /-/sign-up", pages::sign_up::get),
         on("POST /-/sign-up", pages::sign_up::post),
         on("GET /-/forgot", pages::recover::forgot),
@@ -77,6 +79,26 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         on("GET /-/settings/email", pages::settings::email::get),
         on("POST /-/settings/email", pages::settings::email::post),
         on("POST /-/settings/email/verify", pages::settings::email::verify),
+        on(
+            "GET /-/settings/second-factor",
+            pages::settings::second_factor::get,
+        ),
+        on(
+            "POST /-/settings/second-factor",
+            pages::settings::second_factor::begin,
+        ),
+        on(
+            "POST /-/settings/second-factor/confirm",
+            pages::settings::second_factor::confirm,
+        ),
+        on(
+            "POST /-/settings/second-factor/remove",
+            pages::settings::second_factor::remove,
+        ),
+        on(
+            "POST /-/settings/second-factor/codes",
+            pages::settings::second_factor::renew,
+        ),
         on("GET /-/settings/keys", pages::settings::keys::get),
         on("POST /-/settings/keys", pages::settings::keys::add),
         on(
@@ -293,6 +315,20 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
             better_auth::send_verification,
         ),
         on("GET /api/auth/verify-email", better_auth::verify),
+        on("POST /api/auth/two-factor/enable", second_factor::enable),
+        on("POST /api/auth/two-factor/disable", second_factor::disable),
+        on(
+            "POST /api/auth/two-factor/generate-backup-codes",
+            second_factor::renew_codes,
+        ),
+        on(
+            "POST /api/auth/two-factor/verify-totp",
+            second_factor::verify_totp,
+        ),
+        on(
+            "POST /api/auth/two-factor/verify-backup-code",
+            second_factor::verify_code,
+        ),
         on("GET /api/users", accounts::list),
         on("GET /api/users/search", accounts::search),
         on("GET /api/users/{username}", accounts::get),

@@ -205,7 +205,10 @@ pub async fn behind(
         .bind(key.0),
         Via::Password => query(
             "accounts.behind_password",
-            select!("WHERE a.id = $1 AND a.is_disabled = 0 AND a.password_hash IS NOT NULL"),
+            select!(
+                "WHERE a.id = $1 AND a.is_disabled = 0 AND a.password_hash IS NOT NULL AND NOT EXISTS \
+                 (SELECT 1 FROM second_factors f WHERE f.account_id = a.id AND f.confirmed_at_ms IS NOT NULL)"
+            ),
         )
         .bind(id.0),
     };

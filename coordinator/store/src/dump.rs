@@ -22,6 +22,8 @@ pub const TABLES: &[&str] = &[
     "team_members",
     "signin_links",
     "mail_links",
+    "second_factors",
+    "recovery_codes",
     "sessions",
     "tokens",
     "token_repositories",

@@ -32,6 +32,7 @@ pub mod redirects;
 pub mod refs;
 pub mod repositories;
 pub mod roles;
+pub mod second_factors;
 pub mod sessions;
 pub mod ssh_keys;
 pub mod teams;

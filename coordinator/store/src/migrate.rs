@@ -57,6 +57,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "hooks",
         template: include_str!("migrations/0009_hooks.sql"),
     },
+    Migration {
+        version: 10,
+        name: "second_factor",
+        template: include_str!("migrations/0010_second_factor.sql"),
+    },
 ];
 
 struct Migration {

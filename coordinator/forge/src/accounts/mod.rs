@@ -12,7 +12,7 @@ pub(crate) use fields::{check_email, check_label, check_text, check_url};
 pub(crate) use links::link_token;
 pub use links::{SigninLink, first_start, issue_link};
 pub use passwords::{authenticate_password, reset_password, set_password};
-pub(crate) use passwords::{named, with_password};
+pub(crate) use passwords::{named, prove, with_password};
 pub use sign_up::{SignUp, is_free, sign_up};
 
 use crate::access::Permit;

@@ -5,7 +5,7 @@ use super::who;
 use crate::access::Permit;
 use crate::access::accounts::{Administer, WriteSelf};
 use crate::audit::{Action, Note, note};
-use crate::{Error, Forge};
+use crate::{Error, Forge, second_factor};
 use plue_contract::{AccountName, Scopes, SessionId, Via, Who};
 use plue_store::Conn;
 use plue_store::accounts::{self as rows, AccountRow};
@@ -108,15 +108,21 @@ pub async fn reset_password(
         .await
 }
 
-/// Whose name and password these are; none where they do not hold or the account is disabled.
+/// Whose name and password these are, where a password is all that can be shown; none where they do
+/// not hold, the account is disabled, or it has a second factor: then a token takes its place.
 pub async fn authenticate_password(
     forge: &Forge,
     name: &str,
     password: &str,
     now_ms: i64,
 ) -> Result<Option<Who>, Error> {
-    let row = with_password(forge, name, password, now_ms).await?;
-    Ok(row.map(|row| who(&row, Via::Password, Scopes::ALL, None)))
+    let Some(row) = with_password(forge, name, password, now_ms).await? else {
+        return Ok(None);
+    };
+    if second_factor::is_owed(&mut forge.store().read().await?, row.id).await? {
+        return Ok(None);
+    }
+    Ok(Some(who(&row, Via::Password, Scopes::ALL, None)))
 }
 
 /// The account that somebody means who signs in: by its name, or by its address for mail.

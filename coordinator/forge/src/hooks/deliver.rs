@@ -2,10 +2,9 @@
 //! where that was asked for. What arrived and was not written down before a crash is told again.
 
 use super::payload;
-use super::sealed::{self, UNREADABLE};
-use super::{Format, Outgoing, State};
+use super::{Format, Outgoing, State, secret_of};
 use crate::clock::Clock;
-use crate::{Error, Forge, events};
+use crate::{Error, Forge, events, sealed};
 use hmac::{Hmac, KeyInit, Mac};
 use plue_contract::HookId;
 use plue_contract::events::Event;
@@ -124,8 +123,9 @@ async fn request(
         ),
     ];
     if let Some(secret) = &hook.sealed_secret {
-        let Some(secret) = sealed::open(forge, &hook.uuid, secret)? else {
-            return Ok(Err(UNREADABLE.to_owned()));
+        let Some(secret) = sealed::open(&forge.outward()?.keys, &secret_of(&hook.uuid), secret) else {
+            let why = "the webhook's secret cannot be read any more: give it a new one";
+            return Ok(Err(why.to_owned()));
         };
         let signed = signature(&secret, &body);
         headers.push(("x-hub-signature-256", signed.clone()));

@@ -6,14 +6,13 @@
 pub(crate) mod deliver;
 mod deliveries;
 mod payload;
-mod sealed;
 
 use crate::access::Permit;
 use crate::access::repositories::AdministerRepo;
 use crate::audit::{Action, Note, note};
 use crate::jobs::{self, Job, NewJob};
 use crate::repositories::Repository;
-use crate::{Error, Forge, events};
+use crate::{Error, Forge, events, sealed};
 use plue_contract::events::{Event, Ping, Topic};
 use plue_contract::seal::Keyring;
 use plue_contract::{DeliveryId, HookId};
@@ -165,6 +164,11 @@ impl TryFrom<HookRow> for Hook {
     }
 }
 
+/// What the secret of a webhook is bound to.
+fn secret_of(uuid: &str) -> String {
+    format!("webhook {uuid}")
+}
+
 /// Whether topics that were chosen, as the database has them, hold this one.
 pub(crate) fn wants(topics: &str, topic: Topic) -> bool {
     topics == ALL_TOPICS || topics.split(',').any(|chosen| chosen == topic.as_str())
@@ -210,7 +214,9 @@ impl HookChange {
                     );
                     return Err(Error::invalid("secret", why));
                 }
-                row.sealed_secret = Some(sealed::seal(forge, &row.uuid, secret)?);
+                let keys = &forge.outward()?.keys;
+                let of = secret_of(&row.uuid);
+                row.sealed_secret = Some(sealed::seal(forge, keys, &of, secret.as_bytes())?);
             }
         }
         if let Some(words) = &self.topics {

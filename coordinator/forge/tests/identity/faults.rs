@@ -10,7 +10,9 @@ use plue_forge::tokens::{self, NewToken};
 use plue_store::{AnyRow, FromRow, Row, StoreError, query_built};
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti k";
-const TABLES: [&str; 28] = [
+const TABLES: [&str; 30] = [
+    "second_factors",
+    "recovery_codes",
     "accounts",
     "mail_links",
     "signin_links",

@@ -18,6 +18,7 @@ impl House {
     fn meets_people(&self, server: &Mailbox) {
         self.forge.meet_people_by(People {
             site: "Plue".to_owned(),
+            keys: None,
             sign_up: true,
             post: Some(Post {
                 mailer: Mailer::smtp(&server.url(), "Plue <plue@plue.test>").expect("an address"),

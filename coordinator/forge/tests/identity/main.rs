@@ -8,6 +8,7 @@ mod mail;
 mod organisations;
 mod passwords;
 mod roles;
+mod second_factor;
 mod sessions;
 mod ssh_keys;
 mod tokens;

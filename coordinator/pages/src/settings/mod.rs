@@ -3,6 +3,7 @@
 pub mod email;
 pub mod keys;
 pub mod profile;
+pub mod second_factor;
 pub mod sessions;
 pub mod tokens;
 
@@ -24,6 +25,7 @@ enum Section {
     Profile,
     Email,
     Password,
+    SecondFactor,
     Keys,
     Tokens,
     Sessions,
@@ -31,10 +33,11 @@ enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Profile,
         Self::Email,
         Self::Password,
+        Self::SecondFactor,
         Self::Keys,
         Self::Tokens,
         Self::Sessions,
@@ -46,6 +49,7 @@ impl Section {
             Self::Profile => "Profile",
             Self::Email => "Mail",
             Self::Password => "Password",
+            Self::SecondFactor => "Second factor",
             Self::Keys => "SSH keys",
             Self::Tokens => "Access tokens",
             Self::Sessions => "Sessions",
@@ -58,6 +62,7 @@ impl Section {
             Self::Profile => "/-/settings",
             Self::Email => "/-/settings/email",
             Self::Password => "/-/settings/password",
+            Self::SecondFactor => "/-/settings/second-factor",
             Self::Keys => "/-/settings/keys",
             Self::Tokens => "/-/settings/tokens",
             Self::Sessions => "/-/settings/sessions",
@@ -70,6 +75,7 @@ impl Section {
             Self::Profile => Icon::Person,
             Self::Email => Icon::Mail,
             Self::Password => Icon::Lock,
+            Self::SecondFactor => Icon::Shield,
             Self::Keys => Icon::Key,
             Self::Tokens => Icon::Token,
             Self::Sessions => Icon::Device,

@@ -9,9 +9,11 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use http::header::SET_COOKIE;
+use plue_forge::Error;
 use plue_forge::sessions;
+use plue_forge::sessions::SignIn;
 use plue_gateway::cookie;
-use plue_pages::sign_in::{self, SignIn};
+use plue_pages::sign_in::{self, SecondStep};
 use serde::Deserialize;
 
 mod words {
@@ -20,6 +22,7 @@ mod words {
     pub const WRONG: &str = "This name and password do not belong together.";
     pub const RESET: &str = "Your new password is set. Sign in with it.";
     pub const PROVEN: &str = "Your address is confirmed.";
+    pub const LATE: &str = "That took too long, or your password was changed meanwhile. Sign in once more.";
     pub const MISSING: &str = "Type your name and your password.";
 }
 
@@ -39,7 +42,7 @@ fn to(address: Option<String>) -> String {
 
 /// The sign-in page.
 pub async fn get(State(site): State<Site>, visit: Visit, Query(opened): Query<Opened>) -> Response {
-    let page = SignIn {
+    let page = sign_in::SignIn {
         token: opened.token,
         to: to(opened.to),
         ..ways(&site)
@@ -53,11 +56,11 @@ pub async fn get(State(site): State<Site>, visit: Visit, Query(opened): Query<Op
 }
 
 /// An empty page, which knows what else there is to do.
-fn ways(site: &Site) -> SignIn {
-    SignIn {
+fn ways(site: &Site) -> sign_in::SignIn {
+    sign_in::SignIn {
         sign_up: site.forge.lets_people_join(),
         sends_mail: site.forge.sends_mail(),
-        ..SignIn::default()
+        ..sign_in::SignIn::default()
     }
 }
 
@@ -80,7 +83,7 @@ pub async fn post(
     let by_link = form.token.is_some();
     let name = form.username.clone().unwrap_or_default();
     let again = |status, wrong: &str| {
-        let page = SignIn {
+        let page = sign_in::SignIn {
             name: name.clone(),
             to: to.clone(),
             wrong: Some(wrong.to_owned()),
@@ -92,15 +95,79 @@ pub async fn post(
         return again(StatusCode::BAD_REQUEST, words::MISSING);
     }
     let login = Login::new(form.token, form.username, form.password);
-    let Some(opened) = auth::open(&site, &visit.caller, &visit.headers, login).await? else {
-        let wrong = if by_link { words::USED } else { words::WRONG };
-        return again(StatusCode::UNAUTHORIZED, wrong);
-    };
-    let mut response = see_other(if to.is_empty() { "/" } else { &to })?;
+    match auth::open(&site, &visit.caller, &visit.headers, login).await {
+        Ok(Some(opened)) => go_in(&site, &opened, &to),
+        Ok(None) => again(
+            StatusCode::UNAUTHORIZED,
+            if by_link { words::USED } else { words::WRONG },
+        ),
+        Err(Error::SecondFactor { ticket }) => {
+            let page = SecondStep {
+                ticket,
+                to,
+                wrong: None,
+            };
+            Ok(visit.answer(StatusCode::OK, sign_in::second_step(&visit.frame(), &page)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Gives the browser its session, and sends it where its owner wanted to go.
+fn go_in(site: &Site, opened: &sessions::Opened, to: &str) -> Result<Response, Failure> {
+    let mut response = see_other(if to.is_empty() { "/" } else { to })?;
     response
         .headers_mut()
-        .insert(SET_COOKIE, auth::set_cookie(&site, &opened));
+        .insert(SET_COOKIE, auth::set_cookie(site, opened));
     Ok(response)
+}
+
+/// Who has no ticket begins with the first step.
+pub async fn no_ticket() -> Result<Response, Failure> {
+    see_other("/login")
+}
+
+/// What the second page of signing in sends.
+#[derive(Deserialize)]
+pub struct SecondStepForm {
+    #[serde(default)]
+    ticket: String,
+    #[serde(default)]
+    code: String,
+    to: Option<String>,
+}
+
+/// Opens a session by a code, after the password.
+pub async fn second_step(
+    State(site): State<Site>,
+    visit: Visit,
+    Form(form): Form<SecondStepForm>,
+) -> Result<Response, Failure> {
+    let to = to(form.to);
+    let by = SignIn::SecondStep {
+        ticket: form.ticket.clone(),
+        code: form.code,
+    };
+    let client = auth::client_of(&visit.caller, &visit.headers);
+    match sessions::open(&site.forge, by, client, site.now_ms()).await {
+        Ok(Some(opened)) => go_in(&site, &opened, &to),
+        Ok(None) => {
+            let page = sign_in::SignIn {
+                to,
+                wrong: Some(words::LATE.to_owned()),
+                ..ways(&site)
+            };
+            Ok(visit.answer(StatusCode::UNAUTHORIZED, sign_in::page(&visit.frame(), &page)))
+        }
+        Err(error) => visit.mend(error.into(), |wrong| {
+            let page = SecondStep {
+                ticket: form.ticket,
+                to,
+                wrong: Some(wrong),
+            };
+            sign_in::second_step(&visit.frame(), &page)
+        }),
+    }
 }
 
 /// Ends the session of the cookie.

@@ -3,6 +3,83 @@
 use super::{ALL, Case, FORM, JSON, case, with};
 
 pub const CASES: &[Case] = &[
+    case("GET /-/second-step", "/-/second-step", [303; 5]),
+    with(
+        "POST /-/second-step",
+        "/-/second-step",
+        FORM,
+        "ticket=0&code=000000",
+        [401; 5],
+    ),
+    case(
+        "GET /-/settings/second-factor",
+        "/-/settings/second-factor",
+        [303, 403, 200, 200, 200],
+    ),
+    // What opens an account is a browser session's to change.
+    with(
+        "POST /-/settings/second-factor",
+        "/-/settings/second-factor",
+        FORM,
+        "",
+        [401, 403, 403, 403, 403],
+    ),
+    with(
+        "POST /-/settings/second-factor/confirm",
+        "/-/settings/second-factor/confirm",
+        FORM,
+        "code=000000",
+        [401, 403, 409, 409, 409],
+    ),
+    with(
+        "POST /-/settings/second-factor/remove",
+        "/-/settings/second-factor/remove",
+        FORM,
+        "",
+        [401, 403, 403, 403, 403],
+    ),
+    with(
+        "POST /-/settings/second-factor/codes",
+        "/-/settings/second-factor/codes",
+        FORM,
+        "",
+        [401, 403, 403, 403, 403],
+    ),
+    with(
+        "POST /api/auth/two-factor/enable",
+        "/api/auth/two-factor/enable",
+        JSON,
+        "{}",
+        [401, 403, 403, 403, 403],
+    ),
+    with(
+        "POST /api/auth/two-factor/disable",
+        "/api/auth/two-factor/disable",
+        JSON,
+        "{}",
+        [401, 403, 403, 403, 403],
+    ),
+    with(
+        "POST /api/auth/two-factor/generate-backup-codes",
+        "/api/auth/two-factor/generate-backup-codes",
+        JSON,
+        "{}",
+        [401, 403, 403, 403, 403],
+    ),
+    with(
+        "POST /api/auth/two-factor/verify-totp",
+        "/api/auth/two-factor/verify-totp",
+        JSON,
+        r#"{"code":"000000"}"#,
+        [401, 403, 409, 409, 409],
+    ),
+    with(
+        "POST /api/auth/two-factor/verify-backup-code",
+        "/api/auth/two-factor/verify-backup-code",
+        JSON,
+        r#"{"code":"abcd"}"#,
+        [401; 5],
+    ),
     case("GET /-/sign-up", "/-/sign-up", ALL),
     with("POST /-/sign-up", "/-/sign-up", FORM, "username=ada", [400; 5]),
     case("GET /-/forgot", "/-/forgot", ALL),

@@ -32,6 +32,8 @@ routes! {
         Get "/login";
         Post "/login" .preset(Preset::Login);
         Post "/logout";
+        Get "/-/second-step";
+        Post "/-/second-step" .preset(Preset::Login);
         Get "/-/sign-up";
         Post "/-/sign-up" .preset(Preset::Register);
         Get "/-/forgot";
@@ -54,6 +56,11 @@ routes! {
         Get "/-/settings/email";
         Post "/-/settings/email" .preset(Preset::Login);
         Post "/-/settings/email/verify" .preset(Preset::Email);
+        Get "/-/settings/second-factor";
+        Post "/-/settings/second-factor" .preset(Preset::Login);
+        Post "/-/settings/second-factor/confirm" .preset(Preset::Login);
+        Post "/-/settings/second-factor/remove" .preset(Preset::Login);
+        Post "/-/settings/second-factor/codes" .preset(Preset::Login);
         Get "/-/settings/keys";
         Post "/-/settings/keys";
         Post "/-/settings/keys/{id:digits}/remove";

@@ -33,6 +33,13 @@ routes! {
         Post "/api/auth/send-verification-email" .preset(Preset::Email);
         Get "/api/auth/verify-email" .preset(Preset::Auth);
     }
+    AUTH.preset(Preset::Login).built() {
+        Post "/api/auth/two-factor/enable" .known();
+        Post "/api/auth/two-factor/disable" .known();
+        Post "/api/auth/two-factor/generate-backup-codes" .known();
+        Post "/api/auth/two-factor/verify-totp";
+        Post "/api/auth/two-factor/verify-backup-code";
+    }
     AUTH.preset(Preset::WitAuth) {
         Post "/api/auth/sign-in/social";
         Get "/api/auth/callback/{provider}";

@@ -3,5 +3,6 @@
 pub mod email;
 pub mod keys;
 pub mod profile;
+pub mod second_factor;
 pub mod sessions;
 pub mod tokens;

@@ -1,0 +1,184 @@
+// How people come to an account in a real Chromium, through the real worker: signing up, the
+// letters and what their links do, a second factor; with script and without.
+
+import { strict as assert } from "node:assert";
+import { createHmac } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { cannotBrowse, inWindow, lookAt, picture, startBrowser, wellMade } from "./browser.mjs";
+import { cannotStart, startSite } from "./site.mjs";
+
+/** The code that an app shows for a secret just now (RFC 6238); `later` half minutes ahead. */
+function app(secret, later = 0) {
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  const bits = [...secret].map((c) => letters.indexOf(c).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + later));
+  const tag = createHmac("sha1", key).update(step).digest();
+  const word = tag.readUInt32BE(tag[19] & 15) & 0x7fffffff;
+  return String(word % 1_000_000).padStart(6, "0");
+}
+
+const skip = cannotStart() || cannotBrowse();
+
+describe("people", { skip }, () => {
+  let site;
+  let browser;
+
+  before(async () => {
+    site = await startSite();
+    browser = await startBrowser();
+    site.account("ada");
+  });
+
+  after(async () => {
+    await browser?.close();
+    await site?.stop();
+  });
+
+  const within = (options, story) => inWindow(browser, site, options, story);
+
+  for (const script of [true, false]) {
+    const how = script ? "with script" : "without script";
+    const name = script ? "grace" : "joan";
+    const email = `${name}@plue.test`;
+
+    it(`make an account, confirm its address and set a forgotten password, ${how}`, async () => {
+      await within({ script }, async (page) => {
+        await page.goto("/login");
+        await page.getByRole("link", { name: "Make an account" }).click();
+        await page.getByLabel("Name", { exact: true }).fill("ada");
+        await page.getByLabel("Mail").fill(email);
+        await page.getByLabel("Password").fill("a first long password");
+        const make = page.getByRole("button", { name: "Make an account" });
+        await make.click();
+        assert.equal(await page.getByLabel("Name", { exact: true }).getAttribute("aria-invalid"), "true");
+        assert.equal(await page.getByLabel("Mail").inputValue(), email);
+        await page.getByLabel("Name", { exact: true }).fill(name);
+        await page.getByLabel("Password").fill("a first long password");
+        await make.click();
+        await page.waitForURL((url) => url.pathname === "/-/settings/email");
+        await page.getByText("Not confirmed yet").waitFor();
+
+        // The letter's link shows a button, so that a program that follows links confirms nothing.
+        await page.goto(await site.letter(email));
+        await page.getByRole("button", { name: "This is my address" }).click();
+        assert.match(await page.getByRole("status").innerText(), /confirmed/);
+        await page.getByText("Confirmed", { exact: true }).waitFor();
+
+        // Another address asks for the password.
+        await page.getByLabel("Mail").fill(`other-${email}`);
+        await page.getByLabel("Current password").fill("not this one");
+        await page.getByRole("button", { name: "Save address" }).click();
+        assert.equal(await page.getByLabel("Current password").getAttribute("aria-invalid"), "true");
+        await page.getByLabel("Current password").fill("a first long password");
+        await page.getByRole("button", { name: "Save address" }).click();
+        await page.getByText("Not confirmed yet").waitFor();
+        await page.getByRole("button", { name: "Send the letter again" }).click();
+        assert.match(await page.getByRole("status").innerText(), /on its way/);
+      });
+      await within({ script }, async (page) => {
+        await page.goto("/login");
+        await page.getByRole("link", { name: "Forgotten your password?" }).click();
+        await page.getByLabel("Mail").fill(`other-${email}`);
+        await page.getByRole("button", { name: "Send the link" }).click();
+        assert.match(await page.getByRole("status").innerText(), /If an account has this address/);
+        const link = await site.letter(`other-${email}`, "/-/reset");
+        await page.goto(link);
+        await page.getByLabel("New password").fill("short");
+        await page.getByRole("button", { name: "Set password" }).click();
+        assert.equal(await page.getByLabel("New password").getAttribute("aria-invalid"), "true");
+        await page.getByLabel("New password").fill("a second long password");
+        await page.getByRole("button", { name: "Set password" }).click();
+        assert.match(await page.getByRole("status").innerText(), /Sign in with it/);
+        // By the address, too.
+        await page.getByLabel("Name", { exact: true }).fill(`other-${email}`);
+        await page.getByLabel("Password").fill("a second long password");
+        await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+        await page.waitForURL((url) => url.pathname === "/");
+        const used = await page.goto(link);
+        assert.equal(used.status(), 404);
+        await page.getByText("This link has been used").waitFor();
+      });
+    });
+  }
+
+  for (const script of [true, false]) {
+    const how = script ? "with script" : "without script";
+    const name = script ? "edith" : "frances";
+
+    it(`set a second factor, and show its code, ${how}`, async () => {
+      site.account(name);
+      const token = site.token(name);
+      let secret;
+      let codes;
+      await within({ script }, async (page, window) => {
+        await window.signIn(name);
+        await page.goto("/-/settings/second-factor");
+        await page.getByLabel("Current password").fill("not this one");
+        await page.getByRole("button", { name: "Set up a second factor" }).click();
+        assert.equal(await page.getByLabel("Current password").getAttribute("aria-invalid"), "true");
+        await page.getByLabel("Current password").fill(site.password(name));
+        await page.getByRole("button", { name: "Set up a second factor" }).click();
+        await page.getByRole("img", { name: "The secret as a picture for your app" }).waitFor();
+        secret = await page.locator("#secret").innerText();
+        codes = (await page.locator("#codes").innerText()).trim().split("\n");
+        assert.equal(codes.length, 10);
+        if (script) await wellMade(window, "second-factor-setup");
+        await picture(window, "second-factor-setup");
+        await page.getByLabel("Code", { exact: true }).fill("000000");
+        await page.getByRole("button", { name: "Confirm" }).click();
+        assert.equal(await page.getByLabel("Code", { exact: true }).getAttribute("aria-invalid"), "true");
+        await page.getByLabel("Code", { exact: true }).fill(app(secret, -1));
+        await page.getByRole("button", { name: "Confirm" }).click();
+        assert.match(await page.getByRole("status").innerText(), /is set/);
+        await page.getByText("Recovery codes left: 10").waitFor();
+      });
+      const first = async (page) => {
+        await page.goto("/login?to=/-/settings/second-factor");
+        await page.getByLabel("Name", { exact: true }).fill(name);
+        await page.getByLabel("Password").fill(site.password(name));
+        await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+        await page.getByRole("heading", { name: "Second step" }).waitFor();
+      };
+      await within({ script }, async (page, window) => {
+        await first(page);
+        if (script) await wellMade(window, "second-step");
+        await picture(window, "second-step");
+        await page.getByLabel("Code", { exact: true }).fill("000000");
+        await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+        assert.equal(await page.getByLabel("Code", { exact: true }).getAttribute("aria-invalid"), "true");
+        await page.getByLabel("Code", { exact: true }).fill(app(secret));
+        await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+        await page.waitForURL((url) => url.pathname === "/-/settings/second-factor");
+      });
+      await within({ script }, async (page) => {
+        await first(page);
+        await page.getByLabel("Code", { exact: true }).fill(codes[0].toUpperCase());
+        await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+        await page.getByText("Recovery codes left: 9").waitFor();
+      });
+      // Over git a password opens nothing any more, and git is told what does.
+      const list = (secret) => {
+        const { host } = new URL(site.url);
+        return site.git(site.folder, "ls-remote", `http://${name}:${encodeURIComponent(secret)}@${host}/${name}/engine.git`);
+      };
+      site.repository(`${name}/engine`, { private: true });
+      list(token);
+      assert.throws(() => list(site.password(name)), /use a token as the password/);
+    });
+  }
+
+  it("find pages that are well made", async () => {
+    await lookAt(browser, site, [
+      ["sign-up", "/-/sign-up"],
+      ["forgot", "/-/forgot"],
+      ["reset-over", "/-/reset?token=0", 404],
+      ["verify", "/-/verify?token=0"],
+    ]);
+    await lookAt(browser, site, [
+      ["settings-email", "/-/settings/email"],
+      ["settings-second-factor", "/-/settings/second-factor"],
+    ], { signedIn: "ada" });
+  });
+});
