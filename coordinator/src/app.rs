@@ -410,11 +410,14 @@ pub fn door(
         signer: Signer::new(&gateway_config.keys.jwt).expect("because there is a token secret by now"),
         issuer: gateway_config.issuer.clone(),
         audience: gateway_config.audience.clone(),
+        // What reaches people through the edge is at its address.
         origins: [
             &gateway_config.public_origins[..],
+            config.edge_url.as_slice(),
             &gateway_config.cors_origins[..],
         ]
         .concat(),
+        chains: config.siwe_chains.clone(),
         addresses,
         name: config.http.site_name.clone(),
         figures,

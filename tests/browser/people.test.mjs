@@ -1,9 +1,11 @@
 // How people come to an account in a real Chromium, through the real worker: signing up, the
-// letters and what their links do, a second factor; with script and without.
+// letters and what their links do, a second factor, a wallet; with script and without.
 
 import { strict as assert } from "node:assert";
 import { createHmac } from "node:crypto";
 import { after, before, describe, it } from "node:test";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { keccak_256 } from "@noble/hashes/sha3.js";
 import { cannotBrowse, inWindow, lookAt, picture, startBrowser, wellMade } from "./browser.mjs";
 import { cannotStart, startSite } from "./site.mjs";
 
@@ -17,6 +19,20 @@ function app(secret, later = 0) {
   const tag = createHmac("sha1", key).update(step).digest();
   const word = tag.readUInt32BE(tag[19] & 15) & 0x7fffffff;
   return String(word % 1_000_000).padStart(6, "0");
+}
+
+/** The address of a key, in lower case as wallets give it. */
+function addressOf(key) {
+  const hash = keccak_256(secp256k1.getPublicKey(key, false).slice(1));
+  return `0x${Buffer.from(hash.slice(12)).toString("hex")}`;
+}
+
+/** What a wallet answers that is to sign bytes, given in hex (EIP-191). */
+function personalSign(key, hex) {
+  const message = Buffer.from(hex.slice(2), "hex");
+  const hash = keccak_256(Buffer.concat([Buffer.from(`\x19Ethereum Signed Message:\n${message.length}`), message]));
+  const [recovery, ...compact] = secp256k1.sign(hash, key, { prehash: false, format: "recovered" });
+  return `0x${Buffer.from([...compact, 27 + recovery]).toString("hex")}`;
 }
 
 const skip = cannotStart() || cannotBrowse();
@@ -169,6 +185,53 @@ describe("people", { skip }, () => {
     });
   }
 
+  it("sign in by a wallet where the browser has one, link another one and remove it", async () => {
+    const wallets = [secp256k1.utils.randomSecretKey(), secp256k1.utils.randomSecretKey()];
+    let chosen = 0;
+    const within = async (story) =>
+      inWindow(browser, site, {}, async (page, window) => {
+        await page.exposeFunction("signBy", (hex) => personalSign(wallets[chosen], hex));
+        await page.exposeFunction("addressOf", () => addressOf(wallets[chosen]));
+        await page.addInitScript(() => {
+          window.ethereum = {
+            request: async ({ method, params }) =>
+              method === "personal_sign" ? window.signBy(params[0]) : [await window.addressOf()],
+          };
+        });
+        await story(page, window);
+      });
+    const first = addressOf(wallets[0]);
+    const name = `${first.slice(0, 6)}${first.slice(-4)}`;
+    await within(async (page, window) => {
+      await page.goto("/login?to=/-/settings/wallets");
+      await wellMade(window, "sign-in-wallet");
+      await page.getByRole("button", { name: "Sign in by wallet" }).click();
+      await page.waitForURL((url) => url.pathname === "/-/settings/wallets");
+      await page.getByText(first).waitFor();
+      // It is the only way in, and stays.
+      await page.getByRole("button", { name: `Remove: ${first}` }).click();
+      assert.match(await page.getByRole("alert").innerText(), /nothing else opens your account/i);
+      chosen = 1;
+      await page.getByRole("button", { name: "Link the wallet of this browser" }).click();
+      assert.match(await page.getByRole("status").first().innerText(), /is linked/);
+      await wellMade(window, "settings-wallets");
+      await picture(window, "settings-wallets");
+      await page.getByRole("button", { name: `Remove: ${first}` }).click();
+      assert.match(await page.getByRole("status").first().innerText(), /is removed/);
+    });
+    await within(async (page) => {
+      await page.goto("/login");
+      await page.getByRole("button", { name: "Sign in by wallet" }).click();
+      await page.waitForURL((url) => url.pathname === "/");
+      await page.goto(`/${name}`);
+      await page.getByRole("heading", { name }).waitFor();
+    });
+    await inWindow(browser, site, {}, async (page) => {
+      await page.goto("/login");
+      assert.equal(await page.getByRole("button", { name: "Sign in by wallet" }).count(), 0);
+    });
+  });
+
   it("find pages that are well made", async () => {
     await lookAt(browser, site, [
       ["sign-up", "/-/sign-up"],
@@ -179,6 +242,7 @@ describe("people", { skip }, () => {
     await lookAt(browser, site, [
       ["settings-email", "/-/settings/email"],
       ["settings-second-factor", "/-/settings/second-factor"],
+      ["settings-wallets-none", "/-/settings/wallets"],
     ], { signedIn: "ada" });
   });
 });

@@ -363,7 +363,8 @@ fn the_pure_crates_keep_their_dependency_budget() {
             );
         }
         assert!(
-            all.len() <= 40,
+            // Nearly half of them are k256's, which is arithmetic and nothing else.
+            all.len() <= 60,
             "{name} has grown to {} dependencies: {all:?}",
             all.len()
         );

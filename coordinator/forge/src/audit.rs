@@ -59,6 +59,10 @@ actions! {
     EmailChange = "email.change";
     /// An address for mail was proven by its link.
     EmailVerify = "email.verify";
+    /// A wallet was linked to an account.
+    WalletLink = "wallet.link";
+    /// A wallet was removed from an account.
+    WalletUnlink = "wallet.unlink";
     /// A second factor was set.
     SecondFactorSet = "second_factor.set";
     /// A second factor was taken away.

@@ -39,6 +39,7 @@ mod sweeper;
 pub mod teams;
 pub mod tokens;
 pub mod transport;
+pub mod wallets;
 pub mod watcher;
 
 pub use access::Permit;

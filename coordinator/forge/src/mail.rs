@@ -74,6 +74,8 @@ pub enum News {
     AddressChanged,
     /// It has another password.
     PasswordSet,
+    /// A wallet opens it.
+    WalletLinked,
     /// It has a second factor.
     SecondFactorSet,
     /// It has none any more.
@@ -86,6 +88,10 @@ impl News {
             Self::AddressChanged => (
                 "Your account has another address",
                 "the address of your account was changed to another one; nothing is sent to this one any more",
+            ),
+            Self::WalletLinked => (
+                "A wallet opens your account",
+                "a wallet was linked to your account: whoever has its key can sign in as you",
             ),
             Self::SecondFactorSet => (
                 "Your account has a second factor",
@@ -112,6 +118,7 @@ impl Letter {
             Self::News { email, news, .. } => match news {
                 News::AddressChanged => ("address_changed", email),
                 News::PasswordSet => ("password_set", email),
+                News::WalletLinked => ("wallet_linked", email),
                 News::SecondFactorSet => ("second_factor_set", email),
                 News::SecondFactorRemoved => ("second_factor_removed", email),
             },

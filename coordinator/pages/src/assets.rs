@@ -28,6 +28,8 @@ pub enum Script {
     Find,
     /// Files of a difference are remembered as viewed, and more of them is fetched.
     Diff,
+    /// Forms with `data-wallet` are filled in by a wallet of the browser.
+    Wallet,
 }
 
 /// One file.
@@ -74,6 +76,7 @@ const SOURCES: &[(&str, &str, &str, &str)] = &[
     ("lines", "js", JS, include_str!("../assets/js/lines.js")),
     ("find", "js", JS, include_str!("../assets/js/find.js")),
     ("diff", "js", JS, include_str!("../assets/js/diff.js")),
+    ("wallet", "js", JS, include_str!("../assets/js/wallet.js")),
 ];
 
 static ALL: LazyLock<Vec<Asset>> = LazyLock::new(|| {

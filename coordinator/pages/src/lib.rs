@@ -35,6 +35,7 @@ pub mod repository_settings;
 pub mod settings;
 pub mod sign_in;
 pub mod sign_up;
+mod wallet;
 
 pub use assets::Script;
 pub use frame::{Frame, Notice, Page, Step, Tab, Viewer, layout};

@@ -1,6 +1,7 @@
 //! The page on which people sign in: with name and password, or with the one button of a link
 //! that signs in once.
 
+use crate::assets::Script;
 use crate::forms::{Field, Wrong, alert};
 use crate::frame::{Frame, Page, layout};
 use maud::html;
@@ -93,6 +94,7 @@ pub fn page(frame: &Frame, sign_in: &SignIn) -> String {
                 button.primary.wide type="submit" { (words::TITLE) }
             }
             @if sign_in.token.is_none() {
+                (crate::wallet::sign_in(&sign_in.to))
                 @if sign_in.sends_mail {
                     p { a href="/-/forgot" { (words::FORGOT) } }
                 } @else {
@@ -108,7 +110,7 @@ pub fn page(frame: &Frame, sign_in: &SignIn) -> String {
             title: words::TITLE,
             place: &[],
             tabs: &[],
-            scripts: &[],
+            scripts: &[Script::Wallet],
             body,
         },
     )

@@ -41,6 +41,8 @@ pub struct Config {
     pub http: Http,
     /// Whether everybody may make an account for themselves.
     pub sign_up: bool,
+    /// For which chains a wallet may sign in.
+    pub siwe_chains: Vec<u64>,
     /// How letters leave.
     pub mail: Mail,
     /// What is secret, as far as it was given.
@@ -485,6 +487,7 @@ impl Reader<'_> {
             environment: environment.unwrap_or(Environment::Production),
             http: self.http(),
             sign_up: self.flag("PLUE_SIGN_UP"),
+            siwe_chains: self.list("PLUE_SIWE_CHAINS", |text| text.parse().ok().filter(|n| *n > 0)),
             mail: self.mail(&data_dir, environment),
             secrets: secrets::Given {
                 token: self.secrets("JWT_SECRET", "JWT_SECRET_PREVIOUS"),

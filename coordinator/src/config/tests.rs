@@ -68,6 +68,7 @@ fn a_bad_value_is_named_with_what_was_expected() {
         ("DATABASE_URL", "mysql://localhost/plue"),
         ("EDGE_URL", "edge.example"),
         ("PLUE_SIGN_UP", "everybody"),
+        ("PLUE_SIWE_CHAINS", "mainnet"),
         ("PLUE_SMTP_URL", "mail.plue.example"),
         ("PLUE_MAIL_FROM", "Plue"),
         ("PLUE_LOG_FORMAT", "xml"),

@@ -156,6 +156,12 @@ pub const VARIABLES: &[Variable] = &[
         FLAG,
         "Whether everybody may make an account for themselves; else administrators make them.",
     ),
+    plain(
+        "PLUE_SIWE_CHAINS",
+        "1",
+        "numbers of chains, separated by commas",
+        "For which chains an Ethereum wallet may sign in (EIP-155).",
+    ),
     Variable {
         name: "PLUE_SMTP_URL",
         aliases: &[],

@@ -32,6 +32,7 @@ pub mod repositories;
 pub mod second_factor;
 pub mod shelf;
 pub mod site;
+pub mod siwe;
 pub mod ssh_keys;
 pub mod sync;
 pub mod table;

@@ -77,6 +77,8 @@ pub struct Parts {
     pub addresses: Addresses,
     /// The origins whose pages may be the end of a link: the site's own, and those that are listed.
     pub origins: Vec<String>,
+    /// The chains for which a wallet may sign in.
+    pub chains: Vec<u64>,
     /// What the site calls itself.
     pub name: String,
     /// The figures of the process.

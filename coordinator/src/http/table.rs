@@ -4,7 +4,8 @@
 use super::site::Site;
 use super::{
     accounts, audit, auth, better_auth, browse, collaborators, events, git, health, history, hooks, internal,
-    issues, live, openapi, organisations, pages, repositories, second_factor, ssh_keys, sync, teams, tokens,
+    issues, live, openapi, organisations, pages, repositories, second_factor, siwe, ssh_keys, sync, teams,
+    tokens,
 };
 use axum::extract::Request;
 use axum::response::Response;
@@ -58,6 +59,7 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         on("POST /new", pages::create::post),
         on("GET /-/second-step", pages::sign_in::no_ticket),
         on("POST /-/second-step", pages::sign_in::second_step),
+        on("POST /-/wallet", pages::sign_in::by_wallet),
         on("GET /-/sign-up", pages::sign_up::get),
         on("POST /-/sign-up", pages::sign_up::post),
         on("GET /-/forgot", pages::recover::forgot),
@@ -98,6 +100,12 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         on(
             "POST /-/settings/second-factor/codes",
             pages::settings::second_factor::renew,
+        ),
+        on("GET /-/settings/wallets", pages::settings::wallets::get),
+        on("POST /-/settings/wallets", pages::settings::wallets::post),
+        on(
+            "POST /-/settings/wallets/{address}/remove",
+            pages::settings::wallets::remove,
         ),
         on("GET /-/settings/keys", pages::settings::keys::get),
         on("POST /-/settings/keys", pages::settings::keys::add),
@@ -329,6 +337,14 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
             "POST /api/auth/two-factor/verify-backup-code",
             second_factor::verify_code,
         ),
+        on("GET /api/auth/siwe/nonce", siwe::nonce),
+        on("GET /api/auth/nonce", siwe::nonce),
+        on("POST /api/auth/siwe/verify", siwe::verify),
+        on("POST /api/auth/siwe/register", siwe::register),
+        on("POST /api/auth/verify", siwe::verify_short),
+        on("GET /api/user/wallets", siwe::list),
+        on("POST /api/user/wallets", siwe::link),
+        on("DELETE /api/user/wallets/{address}", siwe::unlink),
         on("GET /api/users", accounts::list),
         on("GET /api/users/search", accounts::search),
         on("GET /api/users/{username}", accounts::get),

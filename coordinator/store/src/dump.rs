@@ -24,6 +24,8 @@ pub const TABLES: &[&str] = &[
     "mail_links",
     "second_factors",
     "recovery_codes",
+    "wallets",
+    "wallet_nonces",
     "sessions",
     "tokens",
     "token_repositories",

@@ -40,6 +40,7 @@ pub mod teams;
 pub mod testing;
 pub mod tokens;
 mod tx;
+pub mod wallets;
 
 pub use dump::{DumpError, TABLES as DUMPED_TABLES, packs_in_dump};
 pub use engine::{Engine, PoolFigures, PoolSettings, Store};

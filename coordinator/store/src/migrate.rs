@@ -62,6 +62,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "second_factor",
         template: include_str!("migrations/0010_second_factor.sql"),
     },
+    Migration {
+        version: 11,
+        name: "wallets",
+        template: include_str!("migrations/0011_wallets.sql"),
+    },
 ];
 
 struct Migration {

@@ -16,4 +16,5 @@ mod organisations;
 mod pages;
 mod repo;
 mod roles;
+mod wallets;
 mod world;

@@ -28,6 +28,7 @@ pub mod limits;
 pub mod pushed;
 pub mod refusal;
 pub mod routes;
+pub mod siwe;
 pub mod validation;
 
 pub use address::{AddressRange, AddressSource};

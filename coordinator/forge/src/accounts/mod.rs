@@ -6,14 +6,16 @@ mod fields;
 mod links;
 mod passwords;
 mod sign_up;
+mod ways_in;
 
 pub use email::{ask_for_reset, ask_for_verification, holds_reset, reset_by_link, verify};
 pub(crate) use fields::{check_email, check_label, check_text, check_url};
 pub(crate) use links::link_token;
 pub use links::{SigninLink, first_start, issue_link};
 pub use passwords::{authenticate_password, reset_password, set_password};
-pub(crate) use passwords::{named, prove, with_password};
+pub(crate) use passwords::{named, prove, require_session, with_password};
 pub use sign_up::{SignUp, is_free, sign_up};
+pub(crate) use ways_in::require_a_way_in;
 
 use crate::access::Permit;
 use crate::access::accounts::{Administer, WriteSelf};

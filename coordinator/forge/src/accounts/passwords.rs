@@ -60,6 +60,11 @@ fn session(permit: &Permit<WriteSelf>) -> Result<&SessionId, Error> {
     }
 }
 
+/// Refuses a caller without a session.
+pub(crate) fn require_session(permit: &Permit<WriteSelf>) -> Result<(), Error> {
+    session(permit).map(drop)
+}
+
 /// Asks for a session, and for the present password where there is one, of who changes what opens
 /// the account; answers the stored hash, which the transaction must find unchanged.
 pub(crate) async fn prove(

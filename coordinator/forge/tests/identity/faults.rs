@@ -10,7 +10,9 @@ use plue_forge::tokens::{self, NewToken};
 use plue_store::{AnyRow, FromRow, Row, StoreError, query_built};
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti k";
-const TABLES: [&str; 30] = [
+const TABLES: [&str; 32] = [
+    "wallets",
+    "wallet_nonces",
     "second_factors",
     "recovery_codes",
     "accounts",

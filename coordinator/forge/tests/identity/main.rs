@@ -12,6 +12,7 @@ mod second_factor;
 mod sessions;
 mod ssh_keys;
 mod tokens;
+mod wallets;
 
 use plue_blobs::Blobs;
 use plue_contract::{AccountName, Caller, Scopes, Via, Who};

@@ -6,6 +6,7 @@ pub mod profile;
 pub mod second_factor;
 pub mod sessions;
 pub mod tokens;
+pub mod wallets;
 
 use crate::assets::Script;
 use crate::frame::{Frame, Page, layout};
@@ -26,6 +27,7 @@ enum Section {
     Email,
     Password,
     SecondFactor,
+    Wallets,
     Keys,
     Tokens,
     Sessions,
@@ -33,11 +35,12 @@ enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Profile,
         Self::Email,
         Self::Password,
         Self::SecondFactor,
+        Self::Wallets,
         Self::Keys,
         Self::Tokens,
         Self::Sessions,
@@ -50,6 +53,7 @@ impl Section {
             Self::Email => "Mail",
             Self::Password => "Password",
             Self::SecondFactor => "Second factor",
+            Self::Wallets => "Wallets",
             Self::Keys => "SSH keys",
             Self::Tokens => "Access tokens",
             Self::Sessions => "Sessions",
@@ -63,6 +67,7 @@ impl Section {
             Self::Email => "/-/settings/email",
             Self::Password => "/-/settings/password",
             Self::SecondFactor => "/-/settings/second-factor",
+            Self::Wallets => "/-/settings/wallets",
             Self::Keys => "/-/settings/keys",
             Self::Tokens => "/-/settings/tokens",
             Self::Sessions => "/-/settings/sessions",
@@ -76,6 +81,7 @@ impl Section {
             Self::Email => Icon::Mail,
             Self::Password => Icon::Lock,
             Self::SecondFactor => Icon::Shield,
+            Self::Wallets => Icon::Token,
             Self::Keys => Icon::Key,
             Self::Tokens => Icon::Token,
             Self::Sessions => Icon::Device,
@@ -96,6 +102,12 @@ pub fn log(frame: &Frame, entries: &Log) -> String {
 
 /// A page of the settings, beside the list of them all.
 fn page(frame: &Frame, section: Section, body: &Markup) -> String {
+    page_with(frame, section, &[], body)
+}
+
+/// The same with scripts of its own.
+fn page_with(frame: &Frame, section: Section, more: &[Script], body: &Markup) -> String {
+    let scripts = [&[Script::Times, Script::Copy], more].concat();
     let title = format!("{} · {}", section.label(), words::TITLE);
     let body = html! {
         div.sides.left {
@@ -119,7 +131,7 @@ fn page(frame: &Frame, section: Section, body: &Markup) -> String {
             title: &title,
             place: &[],
             tabs: &[],
-            scripts: &[Script::Times, Script::Copy],
+            scripts: &scripts,
             body,
         },
     )

@@ -4,14 +4,15 @@ use super::super::auth::{self, Login};
 use super::super::extract::{Form, Query};
 use super::super::failure::Failure;
 use super::super::site::Site;
-use super::{Visit, is_of_this_site, see_other};
+use super::super::siwe;
+use super::{Visit, is_of_this_site, see_other, sentence};
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use http::header::SET_COOKIE;
-use plue_forge::Error;
 use plue_forge::sessions;
 use plue_forge::sessions::SignIn;
+use plue_forge::{Error, wallets};
 use plue_gateway::cookie;
 use plue_pages::sign_in::{self, SecondStep};
 use serde::Deserialize;
@@ -101,14 +102,7 @@ pub async fn post(
             StatusCode::UNAUTHORIZED,
             if by_link { words::USED } else { words::WRONG },
         ),
-        Err(Error::SecondFactor { ticket }) => {
-            let page = SecondStep {
-                ticket,
-                to,
-                wrong: None,
-            };
-            Ok(visit.answer(StatusCode::OK, sign_in::second_step(&visit.frame(), &page)))
-        }
+        Err(Error::SecondFactor { ticket }) => Ok(owed(&visit, ticket, to)),
         Err(error) => Err(error.into()),
     }
 }
@@ -120,6 +114,56 @@ fn go_in(site: &Site, opened: &sessions::Opened, to: &str) -> Result<Response, F
         .headers_mut()
         .insert(SET_COOKIE, auth::set_cookie(site, opened));
     Ok(response)
+}
+
+/// What a wallet sends.
+#[derive(Deserialize)]
+pub struct WalletForm {
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    signature: String,
+    to: Option<String>,
+}
+
+/// Opens a session by a message that a wallet signed.
+pub async fn by_wallet(
+    State(site): State<Site>,
+    visit: Visit,
+    Form(form): Form<WalletForm>,
+) -> Result<Response, Failure> {
+    let to = to(form.to);
+    // Browsers end the lines of a field otherwise than they were signed.
+    let message = form.message.replace("\r\n", "\n");
+    let wrong = match siwe::shown(&site, &message, &form.signature) {
+        Err(Failure(problem)) => problem.detail,
+        Ok(shown) => {
+            let client = auth::client_of(&visit.caller, &visit.headers);
+            match wallets::sign_in(&site.forge, &shown, client, site.now_ms()).await {
+                Ok(Some(opened)) => return go_in(&site, &opened, &to),
+                Ok(None) => words::LATE.to_owned(),
+                Err(Error::SecondFactor { ticket }) => return Ok(owed(&visit, ticket, to)),
+                Err(Error::Forbidden(why)) => why,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    };
+    let page = sign_in::SignIn {
+        to,
+        wrong: Some(sentence(&wrong)),
+        ..ways(&site)
+    };
+    Ok(visit.answer(StatusCode::UNAUTHORIZED, sign_in::page(&visit.frame(), &page)))
+}
+
+/// The page of the second step.
+fn owed(visit: &Visit, ticket: String, to: String) -> Response {
+    let page = SecondStep {
+        ticket,
+        to,
+        wrong: None,
+    };
+    visit.answer(StatusCode::OK, sign_in::second_step(&visit.frame(), &page))
 }
 
 /// Who has no ticket begins with the first step.

@@ -3,6 +3,67 @@
 use super::{ALL, Case, FORM, JSON, case, with};
 
 pub const CASES: &[Case] = &[
+    case("GET /api/auth/siwe/nonce", "/api/auth/siwe/nonce", ALL),
+    case("GET /api/auth/nonce", "/api/auth/nonce", ALL),
+    with(
+        "POST /api/auth/siwe/verify",
+        "/api/auth/siwe/verify",
+        JSON,
+        "{}",
+        [400; 5],
+    ),
+    with(
+        "POST /api/auth/siwe/register",
+        "/api/auth/siwe/register",
+        JSON,
+        r#"{"username":"newcomer"}"#,
+        [400; 5],
+    ),
+    with("POST /api/auth/verify", "/api/auth/verify", JSON, "{}", [400; 5]),
+    case(
+        "GET /api/user/wallets",
+        "/api/user/wallets",
+        [401, 403, 200, 200, 200],
+    ),
+    with(
+        "POST /api/user/wallets",
+        "/api/user/wallets",
+        JSON,
+        "{}",
+        [401, 403, 400, 400, 400],
+    ),
+    // What opens an account is a browser session's to change.
+    case(
+        "DELETE /api/user/wallets/{address}",
+        "/api/user/wallets/0x00",
+        [401, 403, 403, 403, 403],
+    ),
+    with(
+        "POST /-/wallet",
+        "/-/wallet",
+        FORM,
+        "message=none&signature=0x",
+        [401; 5],
+    ),
+    case(
+        "GET /-/settings/wallets",
+        "/-/settings/wallets",
+        [303, 403, 200, 200, 200],
+    ),
+    with(
+        "POST /-/settings/wallets",
+        "/-/settings/wallets",
+        FORM,
+        "message=none&signature=0x",
+        [401, 403, 400, 400, 400],
+    ),
+    with(
+        "POST /-/settings/wallets/{address}/remove",
+        "/-/settings/wallets/0x00/remove",
+        FORM,
+        "",
+        [401, 403, 403, 403, 403],
+    ),
     case("GET /-/second-step", "/-/second-step", [303; 5]),
     with(
         "POST /-/second-step",

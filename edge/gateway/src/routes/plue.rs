@@ -34,6 +34,7 @@ routes! {
         Post "/logout";
         Get "/-/second-step";
         Post "/-/second-step" .preset(Preset::Login);
+        Post "/-/wallet" .preset(Preset::Login);
         Get "/-/sign-up";
         Post "/-/sign-up" .preset(Preset::Register);
         Get "/-/forgot";
@@ -61,6 +62,9 @@ routes! {
         Post "/-/settings/second-factor/confirm" .preset(Preset::Login);
         Post "/-/settings/second-factor/remove" .preset(Preset::Login);
         Post "/-/settings/second-factor/codes" .preset(Preset::Login);
+        Get "/-/settings/wallets";
+        Post "/-/settings/wallets" .preset(Preset::Auth);
+        Post "/-/settings/wallets/{address}/remove";
         Get "/-/settings/keys";
         Post "/-/settings/keys";
         Post "/-/settings/keys/{id:digits}/remove";
@@ -283,13 +287,18 @@ routes! {
     }
     LOGIN {
         Post "/api/auth/dev-login";
+    }
+    LOGIN.built() {
         Post "/api/auth/siwe/verify";
         Post "/api/auth/siwe/register" .preset(Preset::Register);
         Post "/api/auth/verify";
-    }
-    API {
         Get "/api/auth/siwe/nonce" .preset(Preset::Auth);
         Get "/api/auth/nonce" .preset(Preset::Auth);
+    }
+    API.built().known().preset(Preset::Auth) {
+        Get "/api/user/wallets" .preset(Preset::Api);
+        Post "/api/user/wallets";
+        Delete "/api/user/wallets/{address}";
     }
     API.built().known() {
         Post "/api/auth/refresh" .preset(Preset::Auth);

@@ -6,3 +6,4 @@ pub mod profile;
 pub mod second_factor;
 pub mod sessions;
 pub mod tokens;
+pub mod wallets;
