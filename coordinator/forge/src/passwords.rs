@@ -8,12 +8,15 @@
 use crate::{Chance, Error};
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
+use plue_contract::AccountId;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
+/// How often a wrong password of one account is written down, in milliseconds.
+const NOTE_EVERY_MS: i64 = 60_000;
 /// The fewest characters of a password.
 const MIN_CHARS: usize = 8;
 /// The most bytes of a password.
@@ -60,6 +63,8 @@ pub(crate) struct Passwords {
     /// Under which outcomes are remembered; never leaves the process.
     key: [u8; 32],
     outcomes: Mutex<HashMap<[u8; 32], Outcome>>,
+    /// Until when no wrong password of an account is written down again.
+    noted: Mutex<HashMap<AccountId, i64>>,
 }
 
 #[derive(Clone, Copy)]
@@ -101,6 +106,7 @@ impl Passwords {
             slots,
             key,
             outcomes: Mutex::default(),
+            noted: Mutex::default(),
         })
     }
 
@@ -152,6 +158,24 @@ impl Passwords {
         let holds = matches && stored.is_some();
         self.remember(key, holds, now_ms);
         Ok(holds)
+    }
+
+    /// Whether a wrong password of this account is worth a note: the first one in a while is, so
+    /// that somebody who guesses fills no log.
+    pub(crate) fn is_worth_a_note(&self, account: AccountId, now_ms: i64) -> bool {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.get(&account).is_some_and(|until_ms| *until_ms > now_ms) {
+            return false;
+        }
+        if noted.len() >= self.settings.remembered {
+            noted.retain(|_, until_ms| *until_ms > now_ms);
+        }
+        // Full of what is young: somebody guesses everywhere, which was written down already.
+        if noted.len() >= self.settings.remembered {
+            return false;
+        }
+        noted.insert(account, now_ms.saturating_add(NOTE_EVERY_MS));
+        true
     }
 
     fn outcome_key(&self, name: &str, hash: &str, password: &str) -> [u8; 32] {

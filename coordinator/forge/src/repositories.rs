@@ -2,6 +2,7 @@
 //! else may use them is in `collaborators`.
 
 use crate::access::accounts::Administer;
+use crate::access::organisations::lets_go;
 use crate::access::repositories::{AdministerRepo, CreateUnder, MaintainRepo, ReadRepo, viewer};
 use crate::access::{Permit, live};
 use crate::accounts::Page;
@@ -449,6 +450,7 @@ pub async fn transfer(
                 if before.owner_id == owner_id {
                     return Ok((before.clone(), before));
                 }
+                lets_go(tx, permit.caller(), before.owner_id, now_ms).await?;
                 redirects::drop(tx, owner_id, &before.name.key()).await?;
                 redirects::put(tx, before.owner_id, &before.name.key(), id, now_ms).await?;
                 plue_store::collaborators::remove(tx, id, owner_id).await?;

@@ -210,6 +210,27 @@ fn require(
     Ok(standing)
 }
 
+/// Refuses who would take a repository out of an organisation without administering that: whoever
+/// administers the repository alone was let in by it. What a person owns is theirs to give.
+pub(crate) async fn lets_go(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    owner: AccountId,
+    now_ms: i64,
+) -> Result<(), Error> {
+    let live = live(tx, caller, now_ms).await?;
+    let Some(found) = rows::by_id(tx, owner, caller.account()).await? else {
+        return Ok(());
+    };
+    match standing(caller, &live, found.rank) {
+        Some(standing) if standing >= MemberRole::Admin => Ok(()),
+        _ => Err(Error::Forbidden(format!(
+            "only an administrator of {} may give its repositories away",
+            found.organisation.name
+        ))),
+    }
+}
+
 /// Asks again, within a transaction: the organisation as it is now, and what the caller is to it.
 async fn again(
     tx: &mut Tx<'_>,

@@ -6,7 +6,7 @@ use crate::access::Permit;
 use crate::access::accounts::{Administer, WriteSelf};
 use crate::audit::{Action, Note, note};
 use crate::{Error, Forge, second_factor};
-use plue_contract::{AccountName, Scopes, SessionId, Via, Who};
+use plue_contract::{AccountName, Caller, Scopes, SessionId, Via, Who, causes};
 use plue_store::Conn;
 use plue_store::accounts::{self as rows, AccountRow};
 use serde_json::json;
@@ -122,12 +122,38 @@ pub async fn authenticate_password(
     now_ms: i64,
 ) -> Result<Option<Who>, Error> {
     let Some(row) = with_password(forge, name, password, now_ms).await? else {
+        // Beside the answer, whose time would else tell who has an account.
+        let (forge, name) = (forge.clone(), name.to_owned());
+        tokio::spawn(async move {
+            if let Err(error) = note_wrong(&forge, &name, now_ms).await {
+                tracing::warn!(error = %causes(&error), "a wrong password could not be written down");
+            }
+        });
         return Ok(None);
     };
     if second_factor::is_owed(&mut forge.store().read().await?, row.id).await? {
         return Ok(None);
     }
     Ok(Some(who(&row, Via::Password, Scopes::ALL, None)))
+}
+
+/// Writes down that somebody did not know the password of an account that is there, where a
+/// password is all that can be shown; once in a minute for each account.
+async fn note_wrong(forge: &Forge, name: &str, now_ms: i64) -> Result<(), Error> {
+    let found = named(&mut forge.store().read().await?, name).await?;
+    let Some(row) = &found.filter(|row| forge.passwords().is_worth_a_note(row.id, now_ms)) else {
+        return Ok(());
+    };
+    forge
+        .store()
+        .in_tx("accounts.note_wrong", |tx| {
+            Box::pin(async move {
+                let detail = json!({ "by": "a password that was sent with a request" });
+                let told = Note::of_account(Action::SessionRefuse, row.id, &row.name, detail);
+                note(tx, &Caller::anonymous(None, String::new()), told, now_ms).await
+            })
+        })
+        .await
 }
 
 /// The account that somebody means who signs in: by its name, or by its address for mail.

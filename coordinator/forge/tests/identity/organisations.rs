@@ -539,3 +539,55 @@ async fn every_verb_of_organisations_happens_or_does_not() {
     })
     .await;
 }
+
+/// Whoever administers a repository alone was let in by the organisation, and does not take it away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_leaves_by_the_hand_of_who_administers_its_organisation() {
+    in_both_houses(async |house| {
+        let ada = house.account("ada").await;
+        let ada = house.signed_in(&ada).await;
+        let bob = house.account("bob").await;
+        let bob = house.signed_in(&bob).await;
+        found(&house, &ada, "weavers", None)
+            .await
+            .expect("an organisation");
+        repository(&house, &ada, "weavers/engine", Visibility::Private)
+            .await
+            .expect("a repository");
+        let path = "weavers/engine".parse().expect("a path");
+        let permit = repo_access::administer(&house.forge, &ada, &path, NOW)
+            .await
+            .expect("a permit");
+        plue_forge::collaborators::put(&house.forge, permit, &name("bob"), Role::Admin, NOW)
+            .await
+            .expect("let in");
+        let take = async |caller: &Caller| {
+            let permit = repo_access::administer(&house.forge, caller, &path, NOW).await?;
+            let to = repo_access::create_under(&house.forge, caller, &name("bob"), NOW).await?;
+            repositories::transfer(&house.forge, permit, to, NOW).await
+        };
+        assert_eq!(word(take(&bob).await), "forbidden");
+        // One who belongs to the organisation and only maintains is no better off.
+        put(&house, &ada, "weavers", "bob", MemberRole::Maintain)
+            .await
+            .expect("in");
+        assert_eq!(word(take(&bob).await), "forbidden");
+        put(&house, &ada, "weavers", "bob", MemberRole::Admin)
+            .await
+            .expect("in");
+        let moved = take(&bob).await.expect("moved");
+        assert_eq!(moved.path().to_string(), "bob/engine");
+        // What is a person's is theirs to give.
+        let path = "bob/engine".parse().expect("a path");
+        let permit = repo_access::administer(&house.forge, &bob, &path, NOW)
+            .await
+            .expect("a permit");
+        let to = repo_access::create_under(&house.forge, &bob, &name("weavers"), NOW)
+            .await
+            .expect("a permit");
+        repositories::transfer(&house.forge, permit, to, NOW)
+            .await
+            .expect("back");
+    })
+    .await;
+}

@@ -21,6 +21,48 @@ async fn ada(house: &House) -> Account {
     house.account_with(new).await.expect("an account")
 }
 
+/// What a guess over git leaves: one line of the log in a minute, and none for whom there is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_passwords_are_written_down_once_in_a_minute() {
+    use plue_forge::audit;
+    in_both_houses(async |house| {
+        let new = NewAccount {
+            name: "ada".into(),
+            password: Some(GOOD.into()),
+            ..NewAccount::default()
+        };
+        let ada = house.account_with(new).await.expect("ada");
+        let me = house.signed_in(&ada).await;
+        let refusals = async || {
+            let query = audit::Query {
+                action: Some("session.refuse".to_owned()),
+                limit: 100,
+                ..audit::Query::default()
+            };
+            let permit = house.read_self(&me).await;
+            audit::list(&house.forge, permit.into(), &query)
+                .await
+                .expect("a list")
+                .len()
+        };
+        for (at, noted) in [(NOW, 1), (NOW + 1, 1), (NOW + 2 * MINUTE, 2)] {
+            for name in ["ada", "nobody"] {
+                let who = authenticate_password(&house.forge, name, "wrong", at).await;
+                assert!(who.expect("an answer").is_none());
+            }
+            // The note is written beside the answer.
+            for _ in 0..100 {
+                if refusals().await == noted {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            assert_eq!(refusals().await, noted, "{at}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_right_password_holds() {
     in_both_houses(async |house| {
