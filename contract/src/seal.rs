@@ -37,6 +37,8 @@ pub enum Purpose {
     HookSecret,
     /// Tickets between the two steps of a sign-in.
     SecondStep,
+    /// What a browser brings back from a sign-in at another site.
+    Elsewhere,
     /// The secrets of second factors, which are read back and so are hidden, not signed.
     FactorSecret,
 }
@@ -54,6 +56,7 @@ impl Purpose {
             Self::Notice => b"plue/1/notice",
             Self::HookSecret => b"plue/1/hook-secret",
             Self::SecondStep => b"plue/1/second-step",
+            Self::Elsewhere => b"plue/1/elsewhere",
             Self::FactorSecret => b"plue/1/factor-secret",
         }
     }

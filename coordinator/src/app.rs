@@ -3,6 +3,7 @@
 use crate::config::secrets::write_private;
 use crate::config::{self, Blobs as BlobSettings, Config, ConfigError, MailWay, Secret};
 use crate::edge::Notifier;
+use crate::github::GitHub;
 use crate::host::Native;
 use crate::http::Door;
 use crate::http::site::{self, Addresses, Clock, Keys, Site};
@@ -104,7 +105,7 @@ pub enum AppError {
     /// The client that tells the edge.
     #[error("EDGE_URL")]
     Edge(#[source] io::Error),
-    /// The client that tells webhooks.
+    /// The client that tells webhooks or asks GitHub.
     #[error("the certificates by which other servers are known")]
     Outside(#[source] io::Error),
     /// A door fell shut.
@@ -397,6 +398,9 @@ pub fn door(
     let notifier = notifier(config, secrets, world, &forge)?;
     forge.meet_people_by(people(config, secrets, &addresses)?);
     reach_out(config, secrets, &forge, &addresses)?;
+    let github = config.github.clone();
+    let github = github.map(|github| GitHub::new(github, &addresses.http)).transpose();
+    let github = github.map_err(AppError::Outside)?;
     let site = Site::new(site::Parts {
         forge: forge.clone(),
         clock: world.clock,
@@ -406,6 +410,7 @@ pub fn door(
             csrf: gateway_config.keys.csrf.clone(),
             introspect: Keyring::derive(Purpose::Introspect, &secrets.edge),
             bridge: Keyring::derive(Purpose::Bridge, &secrets.bridge),
+            elsewhere: Keyring::derive(Purpose::Elsewhere, &secrets.token),
         },
         signer: Signer::new(&gateway_config.keys.jwt).expect("because there is a token secret by now"),
         issuer: gateway_config.issuer.clone(),
@@ -418,6 +423,7 @@ pub fn door(
         ]
         .concat(),
         chains: config.siwe_chains.clone(),
+        github,
         addresses,
         name: config.http.site_name.clone(),
         figures,

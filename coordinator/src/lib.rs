@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod edge;
 pub mod edition;
+pub mod github;
 pub mod host;
 pub mod http;
 pub mod jobs;

@@ -59,6 +59,10 @@ actions! {
     EmailChange = "email.change";
     /// An address for mail was proven by its link.
     EmailVerify = "email.verify";
+    /// An account elsewhere was linked to an account.
+    IdentityLink = "identity.link";
+    /// An account elsewhere was parted from an account.
+    IdentityUnlink = "identity.unlink";
     /// A wallet was linked to an account.
     WalletLink = "wallet.link";
     /// A wallet was removed from an account.

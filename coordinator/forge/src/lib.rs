@@ -19,6 +19,7 @@ pub mod expiry;
 pub mod failpoints;
 pub mod health;
 pub mod hooks;
+pub mod identities;
 pub mod import;
 pub mod issues;
 pub mod jobs;

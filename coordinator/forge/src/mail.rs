@@ -76,6 +76,8 @@ pub enum News {
     PasswordSet,
     /// A wallet opens it.
     WalletLinked,
+    /// An account elsewhere opens it.
+    IdentityLinked,
     /// It has a second factor.
     SecondFactorSet,
     /// It has none any more.
@@ -92,6 +94,10 @@ impl News {
             Self::WalletLinked => (
                 "A wallet opens your account",
                 "a wallet was linked to your account: whoever has its key can sign in as you",
+            ),
+            Self::IdentityLinked => (
+                "An account elsewhere opens your account",
+                "an account at GitHub was linked to your account: whoever signs in there can sign in as you",
             ),
             Self::SecondFactorSet => (
                 "Your account has a second factor",
@@ -119,6 +125,7 @@ impl Letter {
                 News::AddressChanged => ("address_changed", email),
                 News::PasswordSet => ("password_set", email),
                 News::WalletLinked => ("wallet_linked", email),
+                News::IdentityLinked => ("identity_linked", email),
                 News::SecondFactorSet => ("second_factor_set", email),
                 News::SecondFactorRemoved => ("second_factor_removed", email),
             },

@@ -3,7 +3,7 @@
 
 use crate::assets::Script;
 use crate::forms::{Field, Wrong, alert};
-use crate::frame::{Frame, Page, layout};
+use crate::frame::{Frame, Page, encode, layout};
 use maud::html;
 
 mod words {
@@ -16,6 +16,7 @@ mod words {
     pub const PASSWORD: &str = "Password";
     pub const ONCE: &str = "This link signs you in once.";
     pub const FORGOT: &str = "Forgotten your password?";
+    pub const GITHUB: &str = "Sign in by GitHub";
     pub const SIGN_UP: &str = "Make an account";
     pub const OTHERWISE: &str = "No password, or a forgotten one? An administrator of this site can send you a link that signs you in once.";
 }
@@ -33,6 +34,8 @@ pub struct SignIn {
     pub sign_up: bool,
     /// Whether the site sends letters.
     pub sends_mail: bool,
+    /// Whether people may sign in by GitHub.
+    pub github: bool,
     /// What was wrong.
     pub wrong: Option<String>,
 }
@@ -75,6 +78,16 @@ pub fn second_step(frame: &Frame, step: &SecondStep) -> String {
     )
 }
 
+/// Where a browser is sent off to GitHub; it comes back to `to`.
+fn by_github(to: &str) -> String {
+    let mut address = String::from("/-/sign-in/github");
+    if !to.is_empty() {
+        address.push_str("?to=");
+        encode(to, &mut address);
+    }
+    address
+}
+
 /// Writes the page.
 pub fn page(frame: &Frame, sign_in: &SignIn) -> String {
     let body = html! {
@@ -94,6 +107,7 @@ pub fn page(frame: &Frame, sign_in: &SignIn) -> String {
                 button.primary.wide type="submit" { (words::TITLE) }
             }
             @if sign_in.token.is_none() {
+                @if sign_in.github { p { a.button.wide href=(by_github(&sign_in.to)) { (words::GITHUB) } } }
                 (crate::wallet::sign_in(&sign_in.to))
                 @if sign_in.sends_mail {
                     p { a href="/-/forgot" { (words::FORGOT) } }

@@ -43,6 +43,8 @@ pub struct Config {
     pub sign_up: bool,
     /// For which chains a wallet may sign in.
     pub siwe_chains: Vec<u64>,
+    /// The GitHub by which people may sign in; none where it is not set up.
+    pub github: Option<GitHub>,
     /// How letters leave.
     pub mail: Mail,
     /// What is secret, as far as it was given.
@@ -102,6 +104,19 @@ pub struct Http {
     pub shutdown_grace: Duration,
     /// Rate limits that differ from the presets.
     pub limits: Vec<(Preset, Rate)>,
+}
+
+/// A GitHub by which people may sign in.
+#[derive(Clone, Debug)]
+pub struct GitHub {
+    /// Who we are to it.
+    pub client_id: String,
+    /// What proves it.
+    pub client_secret: Secret,
+    /// The address of its pages.
+    pub web: String,
+    /// The address of its interface.
+    pub api: String,
 }
 
 /// How letters leave.
@@ -488,6 +503,7 @@ impl Reader<'_> {
             http: self.http(),
             sign_up: self.flag("PLUE_SIGN_UP"),
             siwe_chains: self.list("PLUE_SIWE_CHAINS", |text| text.parse().ok().filter(|n| *n > 0)),
+            github: self.github(),
             mail: self.mail(&data_dir, environment),
             secrets: secrets::Given {
                 token: self.secrets("JWT_SECRET", "JWT_SECRET_PREVIOUS"),
@@ -536,6 +552,22 @@ impl Reader<'_> {
         };
         self.optional("DATABASE_URL", known)
             .unwrap_or_else(|| format!("sqlite:{}", data_dir.join("plue.db").display()))
+    }
+
+    fn github(&self) -> Option<GitHub> {
+        let whole = |text: &str| Some(text.to_owned());
+        let client_id = self.optional("GITHUB_CLIENT_ID", whole);
+        let github = GitHub {
+            client_secret: Secret(self.text("GITHUB_CLIENT_SECRET")),
+            web: self.parse("PLUE_GITHUB_URL", read_address).unwrap_or_default(),
+            api: self.parse("PLUE_GITHUB_API_URL", read_address).unwrap_or_default(),
+            client_id: client_id?,
+        };
+        if github.client_secret.0.is_empty() {
+            let fault = "GITHUB_CLIENT_SECRET: must be set where GITHUB_CLIENT_ID is".to_owned();
+            self.faults.borrow_mut().push(fault);
+        }
+        Some(github)
     }
 
     fn mail(&self, data_dir: &std::path::Path, environment: Option<Environment>) -> Mail {

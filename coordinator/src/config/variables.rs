@@ -162,6 +162,28 @@ pub const VARIABLES: &[Variable] = &[
         "numbers of chains, separated by commas",
         "For which chains an Ethereum wallet may sign in (EIP-155).",
     ),
+    plain(
+        "GITHUB_CLIENT_ID",
+        "",
+        "the client id of an OAuth app",
+        "Lets people sign in by GitHub. The app's callback address is /api/auth/callback/github of this site.",
+    ),
+    Variable {
+        expects: "the secret of that app",
+        ..secret("GITHUB_CLIENT_SECRET", "Proves to GitHub who asks.")
+    },
+    plain(
+        "PLUE_GITHUB_URL",
+        "https://github.com",
+        "an http or https address",
+        "The pages of GitHub; of GitHub Enterprise, its address.",
+    ),
+    plain(
+        "PLUE_GITHUB_API_URL",
+        "https://api.github.com",
+        "an http or https address",
+        "The interface of GitHub; of GitHub Enterprise, its address and /api/v3.",
+    ),
     Variable {
         name: "PLUE_SMTP_URL",
         aliases: &[],

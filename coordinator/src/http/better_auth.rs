@@ -58,7 +58,7 @@ pub fn told(failure: Failure, known: &[Known]) -> Result<Response, Failure> {
 }
 
 /// Where a link may end, if the client says; nowhere but on a page of ours or of a listed origin.
-fn back(site: &Site, address: Option<String>) -> Result<Option<String>, Failure> {
+pub fn back(site: &Site, address: Option<String>) -> Result<Option<String>, Failure> {
     match address.filter(|address| !address.is_empty()) {
         Some(address) if !site.may_lead_to(&address) => Err(Failure::new(
             Code::Forbidden,
@@ -413,7 +413,7 @@ pub struct Ending {
 }
 
 /// Adds a parameter to an address.
-fn with(address: &str, parameter: &str) -> Result<Response, Failure> {
+pub fn with(address: &str, parameter: &str) -> Result<Response, Failure> {
     let (before, fragment) = address.split_once('#').map_or((address, ""), |(a, b)| (a, b));
     let joint = if before.contains('?') { '&' } else { '?' };
     let hash = if fragment.is_empty() { "" } else { "#" };

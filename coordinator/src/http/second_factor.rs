@@ -2,15 +2,16 @@
 //! session, and shown where the password was not enough. Between the two steps a cookie holds the
 //! ticket.
 
-use super::auth::{client_of, set_cookie};
+use super::auth::client_of;
 use super::better_auth::{Status, coded, entered, told};
+use super::errand::Errand;
 use super::extract::{Asked, Json};
 use super::failure::Failure;
 use super::site::Site;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::{COOKIE, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::SET_COOKIE;
+use http::{HeaderMap, StatusCode};
 use plue_contract::Code;
 use plue_forge::access::accounts::write_self;
 use plue_forge::second_factor;
@@ -20,33 +21,19 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 /// The cookie that holds the ticket between the two steps.
-const TICKET_COOKIE: &str = "plue_second_step";
-/// How long a browser keeps it, in seconds; the ticket itself says how long it holds.
-const TICKET_SECONDS: u32 = 600;
+const TICKET: Errand = Errand {
+    name: "plue_second_step",
+    path: "/api/auth",
+    seconds: 600,
+};
 
 /// Says that a code is owed, and has the browser keep the ticket.
 pub fn owed(site: &Site, ticket: &str) -> Result<Response, Failure> {
-    let secure = if site.addresses.secure() { "; Secure" } else { "" };
-    let cookie = format!(
-        "{TICKET_COOKIE}={ticket}; Path=/api/auth; HttpOnly; SameSite=Lax; Max-Age={TICKET_SECONDS}{secure}"
-    );
-    let cookie = HeaderValue::from_str(&cookie).map_err(Failure::internal)?;
     Ok((
-        [(SET_COOKIE, cookie)],
+        [(SET_COOKIE, TICKET.set(site, ticket)?)],
         axum::Json(json!({ "twoFactorRedirect": true, "twoFactorMethods": ["totp"] })),
     )
         .into_response())
-}
-
-fn ticket_of(headers: &HeaderMap) -> Option<String> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == TICKET_COOKIE)
-        .map(|(_, value)| value.to_owned())
 }
 
 /// The present password, which changes of a second factor ask for.
@@ -194,20 +181,17 @@ async fn second_step(
             "Sign in with your password first; then there are ten minutes for the code.",
         )
     };
-    let Some(ticket) = ticket_of(headers) else {
+    let Some(ticket) = TICKET.of(headers) else {
         return Ok(over());
     };
-    let by = SignIn::SecondStep { ticket, code };
+    let by = SignIn::SecondStep {
+        ticket: ticket.to_owned(),
+        code,
+    };
     match sessions::open(&site.forge, by, client_of(caller, headers), site.now_ms()).await {
         Ok(Some(opened)) => {
             let mut response = entered(site, &opened, None)?;
-            let gone = HeaderValue::from_static(
-                "plue_second_step=; Path=/api/auth; HttpOnly; SameSite=Lax; Max-Age=0",
-            );
-            response
-                .headers_mut()
-                .insert(SET_COOKIE, set_cookie(site, &opened));
-            response.headers_mut().append(SET_COOKIE, gone);
+            response.headers_mut().append(SET_COOKIE, TICKET.gone(site)?);
             Ok(response)
         }
         Ok(None) => Ok(over()),

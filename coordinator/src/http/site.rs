@@ -5,6 +5,7 @@ use super::pages::is_of_this_site;
 use super::pages::repo::Kept;
 use crate::edge::Notifier;
 use crate::edition::edition;
+use crate::github::GitHub;
 use metrics_exporter_prometheus::PrometheusHandle;
 use plue_contract::edge::Stamp;
 use plue_contract::seal::Keyring;
@@ -29,6 +30,8 @@ pub struct Keys {
     pub introspect: Keyring,
     /// Statements of SSH bridges.
     pub bridge: Keyring,
+    /// What browsers bring back from sign-ins at other sites.
+    pub elsewhere: Keyring,
 }
 
 /// How people reach the site.
@@ -79,6 +82,8 @@ pub struct Parts {
     pub origins: Vec<String>,
     /// The chains for which a wallet may sign in.
     pub chains: Vec<u64>,
+    /// The GitHub by which people may sign in, where one is set up.
+    pub github: Option<GitHub>,
     /// What the site calls itself.
     pub name: String,
     /// The figures of the process.

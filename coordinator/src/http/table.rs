@@ -4,8 +4,8 @@
 use super::site::Site;
 use super::{
     accounts, audit, auth, better_auth, browse, collaborators, events, git, health, history, hooks, internal,
-    issues, live, openapi, organisations, pages, repositories, second_factor, siwe, ssh_keys, sync, teams,
-    tokens,
+    issues, live, openapi, organisations, pages, repositories, second_factor, siwe, social, ssh_keys, sync,
+    teams, tokens,
 };
 use axum::extract::Request;
 use axum::response::Response;
@@ -60,6 +60,7 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         on("GET /-/second-step", pages::sign_in::no_ticket),
         on("POST /-/second-step", pages::sign_in::second_step),
         on("POST /-/wallet", pages::sign_in::by_wallet),
+        on("GET /-/sign-in/{provider}", pages::sign_in::elsewhere),
         on("GET /-/sign-up", pages::sign_up::get),
         on("POST /-/sign-up", pages::sign_up::post),
         on("GET /-/forgot", pages::recover::forgot),
@@ -100,6 +101,15 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         on(
             "POST /-/settings/second-factor/codes",
             pages::settings::second_factor::renew,
+        ),
+        on("GET /-/settings/identities", pages::settings::identities::get),
+        on(
+            "POST /-/settings/identities/{provider}",
+            pages::settings::identities::link,
+        ),
+        on(
+            "POST /-/settings/identities/{provider}/{subject}/remove",
+            pages::settings::identities::remove,
         ),
         on("GET /-/settings/wallets", pages::settings::wallets::get),
         on("POST /-/settings/wallets", pages::settings::wallets::post),
@@ -337,6 +347,11 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
             "POST /api/auth/two-factor/verify-backup-code",
             second_factor::verify_code,
         ),
+        on("POST /api/auth/sign-in/social", social::sign_in),
+        on("POST /api/auth/link-social", social::link),
+        on("GET /api/auth/callback/{provider}", social::callback),
+        on("GET /api/user/identities", social::list),
+        on("DELETE /api/user/identities/{provider}/{subject}", social::unlink),
         on("GET /api/auth/siwe/nonce", siwe::nonce),
         on("GET /api/auth/nonce", siwe::nonce),
         on("POST /api/auth/siwe/verify", siwe::verify),

@@ -26,6 +26,7 @@ pub const TABLES: &[&str] = &[
     "recovery_codes",
     "wallets",
     "wallet_nonces",
+    "identities",
     "sessions",
     "tokens",
     "token_repositories",

@@ -19,6 +19,7 @@ mod faults;
 pub mod grants;
 pub mod hooks;
 pub mod instance;
+pub mod identities;
 pub mod issues;
 pub mod jobs;
 pub mod mail_links;

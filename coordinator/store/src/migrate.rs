@@ -67,6 +67,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "wallets",
         template: include_str!("migrations/0011_wallets.sql"),
     },
+    Migration {
+        version: 12,
+        name: "identities",
+        template: include_str!("migrations/0012_identities.sql"),
+    },
 ];
 
 struct Migration {

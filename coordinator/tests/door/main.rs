@@ -10,6 +10,7 @@ mod browser;
 mod cases;
 mod conformance;
 mod git;
+mod github;
 mod internal;
 mod issues;
 mod organisations;

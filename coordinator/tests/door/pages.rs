@@ -130,6 +130,8 @@ async fn no_form_is_taken_without_the_token_of_its_own_session() {
             .replace("{team}", "core")
             .replace("{username}", "eve")
             .replace("{address}", "0x00")
+            .replace("{provider}", "github")
+            .replace("{subject}", "1")
             .replace("{id:digits}", "1")
             .replace("{number:digits}", "1")
             .replace("{commentId:digits}", "1")

@@ -26,6 +26,8 @@ const CSP_DATA: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
 /// For pages: everything from ourselves, nothing inline, no frames.
 const CSP_PAGE: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// What a page's forms may lead to.
+const FORMS: &str = "form-action 'self'";
 /// One year, for the whole domain.
 const HSTS: &str = "max-age=31536000; includeSubDomains; preload";
 
@@ -62,6 +64,16 @@ impl Plan {
     pub fn class_name(&self) -> &'static str {
         class_name(self.route)
     }
+}
+
+/// The policy of a page whose forms may also lead on to this origin, or to a scheme of programs as in
+/// `app:`; none where that is no text of one. An answer that bears it keeps it.
+pub fn page_policy(forms_to: &str) -> Option<HeaderValue> {
+    let is_source = |c: char| c.is_ascii_alphanumeric() || "+-.:/[]".contains(c);
+    if !forms_to.chars().all(is_source) {
+        return None;
+    }
+    HeaderValue::from_str(&CSP_PAGE.replace(FORMS, format!("{FORMS} {forms_to}").trim_end())).ok()
 }
 
 /// Adds to an answer what every answer bears.
@@ -169,5 +181,29 @@ fn cache(headers: &mut HeaderMap, status: StatusCode, plan: &Plan) {
     if by_caller {
         vary(headers, "Authorization");
         vary(headers, "Cookie");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_says_where_else_its_forms_may_lead() {
+        let forms = |to| {
+            let policy = page_policy(to)?;
+            let text = policy.to_str().expect("text").to_owned();
+            let (_, rest) = text.split_once("form-action ").expect("a rule for forms");
+            Some(rest.split(';').next().unwrap_or_default().to_owned())
+        };
+        assert_eq!(forms("").as_deref(), Some("'self'"));
+        assert_eq!(
+            forms("https://github.example:8443").as_deref(),
+            Some("'self' https://github.example:8443")
+        );
+        assert_eq!(forms("app:").as_deref(), Some("'self' app:"));
+        for bad in ["https://a.example; script-src *", "'unsafe-inline'", "*", "a b", "a\r\nb", "a,b"] {
+            assert_eq!(forms(bad), None, "{bad}");
+        }
     }
 }

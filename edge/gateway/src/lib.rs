@@ -34,7 +34,7 @@ pub mod validation;
 pub use address::{AddressRange, AddressSource};
 pub use config::{GatewayConfig, Keys, Statements};
 pub use decide::{Forward, Gateway, Stopped, Verdict};
-pub use finish::Plan;
+pub use finish::{Plan, page_policy};
 pub use host::{
     Buckets, Chance, Clock, Credentials, Host, MaybeSend, MaybeSync, PortError, SessionKey, SessionState,
     Sessions,

@@ -85,7 +85,9 @@ async fn better_auths_client_makes_an_account_and_follows_its_letters() {
         .unwrap()
         .without_limits()
         .env("PLUE_SMTP_URL", mail.url())
-        .env("PLUE_MAIL_FROM", "Plue <plue@plue.test>");
+        .env("PLUE_MAIL_FROM", "Plue <plue@plue.test>")
+        .env("GITHUB_CLIENT_ID", "the-client")
+        .env("GITHUB_CLIENT_SECRET", "the-secret");
     let plue = settings.start().unwrap();
     let Some(mut client) = Client::start(plue.http()) else {
         return;
@@ -117,6 +119,17 @@ async fn better_auths_client_makes_an_account_and_follows_its_letters() {
     assert_eq!(session["session"]["userId"], user["id"]);
     assert_eq!(client.good("signOut", json!({})), json!({ "success": true }));
     assert!(client.good("getSession", json!({})).is_null());
+
+    // Off to another site; what comes of it is the door's own test.
+    let social = json!({ "provider": "github", "callbackURL": "/explore", "disableRedirect": true });
+    let left = client.good("signIn.social", social);
+    let address = left["url"].as_str().unwrap();
+    assert!(
+        address.starts_with("https://github.com/login/oauth/authorize?client_id=the-client&"),
+        "{address}"
+    );
+    assert_eq!(left["redirect"], json!(false));
+    expect(client.refused("linkSocial", json!({ "provider": "github" })), 401, "UNAUTHENTICATED");
 
     // What cannot be had.
     let taken = client.good("isUsernameAvailable", json!({ "username": "ADA" }));
@@ -248,4 +261,6 @@ async fn a_site_that_is_closed_says_so() {
         "email": "ada@plue.test", "password": "correct horse", "name": "Ada", "username": "ada",
     });
     expect(client.refused("signUp.email", new), 403, "FORBIDDEN");
+    let social = client.refused("signIn.social", json!({ "provider": "github" }));
+    expect(social, 404, "PROVIDER_NOT_FOUND");
 }

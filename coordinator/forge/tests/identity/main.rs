@@ -2,6 +2,7 @@
 
 mod accounts;
 mod faults;
+mod identities;
 mod hooks;
 mod issues;
 mod mail;

@@ -1,6 +1,7 @@
 //! The pages on which people change what is theirs: profile, password, keys, tokens, sessions.
 
 pub mod email;
+pub mod identities;
 pub mod keys;
 pub mod profile;
 pub mod second_factor;
@@ -28,6 +29,7 @@ enum Section {
     Password,
     SecondFactor,
     Wallets,
+    Identities,
     Keys,
     Tokens,
     Sessions,
@@ -35,12 +37,13 @@ enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Profile,
         Self::Email,
         Self::Password,
         Self::SecondFactor,
         Self::Wallets,
+        Self::Identities,
         Self::Keys,
         Self::Tokens,
         Self::Sessions,
@@ -54,6 +57,7 @@ impl Section {
             Self::Password => "Password",
             Self::SecondFactor => "Second factor",
             Self::Wallets => "Wallets",
+            Self::Identities => "Other accounts",
             Self::Keys => "SSH keys",
             Self::Tokens => "Access tokens",
             Self::Sessions => "Sessions",
@@ -68,6 +72,7 @@ impl Section {
             Self::Password => "/-/settings/password",
             Self::SecondFactor => "/-/settings/second-factor",
             Self::Wallets => "/-/settings/wallets",
+            Self::Identities => "/-/settings/identities",
             Self::Keys => "/-/settings/keys",
             Self::Tokens => "/-/settings/tokens",
             Self::Sessions => "/-/settings/sessions",
@@ -82,6 +87,7 @@ impl Section {
             Self::Password => Icon::Lock,
             Self::SecondFactor => Icon::Shield,
             Self::Wallets => Icon::Token,
+            Self::Identities => Icon::Globe,
             Self::Keys => Icon::Key,
             Self::Tokens => Icon::Token,
             Self::Sessions => Icon::Device,

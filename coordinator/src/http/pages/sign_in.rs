@@ -1,10 +1,10 @@
 //! Signing in and out by pages.
 
 use super::super::auth::{self, Login};
-use super::super::extract::{Form, Query};
+use super::super::extract::{Form, Path, Query};
 use super::super::failure::Failure;
 use super::super::site::Site;
-use super::super::siwe;
+use super::super::{siwe, social};
 use super::{Visit, is_of_this_site, see_other, sentence};
 use axum::extract::State;
 use axum::response::Response;
@@ -32,6 +32,8 @@ mod words {
 pub struct Opened {
     token: Option<String>,
     to: Option<String>,
+    /// Why a sign-in at another site opened nothing.
+    error: Option<String>,
 }
 
 /// An address to go to; empty where it is none of this site.
@@ -46,6 +48,7 @@ pub async fn get(State(site): State<Site>, visit: Visit, Query(opened): Query<Op
     let page = sign_in::SignIn {
         token: opened.token,
         to: to(opened.to),
+        wrong: opened.error.as_deref().and_then(social::said).map(str::to_owned),
         ..ways(&site)
     };
     let frame = visit.frame_after(|word| match word {
@@ -61,6 +64,7 @@ fn ways(site: &Site) -> sign_in::SignIn {
     sign_in::SignIn {
         sign_up: site.forge.lets_people_join(),
         sends_mail: site.forge.sends_mail(),
+        github: site.github.is_some(),
         ..sign_in::SignIn::default()
     }
 }
@@ -156,8 +160,28 @@ pub async fn by_wallet(
     Ok(visit.answer(StatusCode::UNAUTHORIZED, sign_in::page(&visit.frame(), &page)))
 }
 
+/// Where somebody wants to go who signs in at another site.
+#[derive(Deserialize)]
+pub struct Leaving {
+    to: Option<String>,
+}
+
+/// Sends the browser off to sign in at another site.
+pub async fn elsewhere(
+    State(site): State<Site>,
+    path: Path,
+    Query(leaving): Query<Leaving>,
+) -> Result<Response, Failure> {
+    let github = social::provider(&site, path.text("provider")).ok_or_else(Failure::not_found)?;
+    let back = Some(to(leaving.to)).filter(|to| !to.is_empty());
+    let (address, cookie) = social::depart(&site, github, social::Trip::new(&site, None, back))?;
+    let mut response = see_other(&address)?;
+    response.headers_mut().insert(SET_COOKIE, cookie);
+    Ok(response)
+}
+
 /// The page of the second step.
-fn owed(visit: &Visit, ticket: String, to: String) -> Response {
+pub fn owed(visit: &Visit, ticket: String, to: String) -> Response {
     let page = SecondStep {
         ticket,
         to,

@@ -3,6 +3,56 @@
 use super::{ALL, Case, FORM, JSON, case, with};
 
 pub const CASES: &[Case] = &[
+    // Nobody signs in at another site where none is set up.
+    with(
+        "POST /api/auth/sign-in/social",
+        "/api/auth/sign-in/social",
+        JSON,
+        r#"{"provider":"github"}"#,
+        [404; 5],
+    ),
+    with(
+        "POST /api/auth/link-social",
+        "/api/auth/link-social",
+        JSON,
+        r#"{"provider":"github"}"#,
+        [401, 403, 403, 403, 403],
+    ),
+    case(
+        "GET /api/auth/callback/{provider}",
+        "/api/auth/callback/github?code=c&state=s",
+        [404; 5],
+    ),
+    case("GET /-/sign-in/{provider}", "/-/sign-in/github", [404; 5]),
+    case(
+        "GET /api/user/identities",
+        "/api/user/identities",
+        [401, 403, 200, 200, 200],
+    ),
+    case(
+        "DELETE /api/user/identities/{provider}/{subject}",
+        "/api/user/identities/github/1",
+        [401, 403, 403, 403, 403],
+    ),
+    case(
+        "GET /-/settings/identities",
+        "/-/settings/identities",
+        [303, 403, 200, 200, 200],
+    ),
+    with(
+        "POST /-/settings/identities/{provider}",
+        "/-/settings/identities/github",
+        FORM,
+        "",
+        [401, 404, 404, 404, 404],
+    ),
+    with(
+        "POST /-/settings/identities/{provider}/{subject}/remove",
+        "/-/settings/identities/github/1/remove",
+        FORM,
+        "",
+        [401, 403, 403, 403, 403],
+    ),
     case("GET /api/auth/siwe/nonce", "/api/auth/siwe/nonce", ALL),
     case("GET /api/auth/nonce", "/api/auth/nonce", ALL),
     with(

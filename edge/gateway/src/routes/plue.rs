@@ -35,6 +35,7 @@ routes! {
         Get "/-/second-step";
         Post "/-/second-step" .preset(Preset::Login);
         Post "/-/wallet" .preset(Preset::Login);
+        Get "/-/sign-in/{provider}" .preset(Preset::Auth);
         Get "/-/sign-up";
         Post "/-/sign-up" .preset(Preset::Register);
         Get "/-/forgot";
@@ -65,6 +66,9 @@ routes! {
         Get "/-/settings/wallets";
         Post "/-/settings/wallets" .preset(Preset::Auth);
         Post "/-/settings/wallets/{address}/remove";
+        Get "/-/settings/identities";
+        Post "/-/settings/identities/{provider}" .preset(Preset::Auth);
+        Post "/-/settings/identities/{provider}/{subject}/remove";
         Get "/-/settings/keys";
         Post "/-/settings/keys";
         Post "/-/settings/keys/{id:digits}/remove";
@@ -299,6 +303,8 @@ routes! {
         Get "/api/user/wallets" .preset(Preset::Api);
         Post "/api/user/wallets";
         Delete "/api/user/wallets/{address}";
+        Get "/api/user/identities" .preset(Preset::Api);
+        Delete "/api/user/identities/{provider}/{subject}";
     }
     API.built().known() {
         Post "/api/auth/refresh" .preset(Preset::Auth);

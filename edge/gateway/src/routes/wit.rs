@@ -40,8 +40,9 @@ routes! {
         Post "/api/auth/two-factor/verify-totp";
         Post "/api/auth/two-factor/verify-backup-code";
     }
-    AUTH.preset(Preset::WitAuth) {
+    AUTH.preset(Preset::WitAuth).built() {
         Post "/api/auth/sign-in/social";
+        Post "/api/auth/link-social" .known();
         Get "/api/auth/callback/{provider}";
     }
     TRPC {

@@ -1,6 +1,7 @@
 //! What people change about themselves, by forms.
 
 pub mod email;
+pub mod identities;
 pub mod keys;
 pub mod profile;
 pub mod second_factor;
