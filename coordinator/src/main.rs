@@ -475,6 +475,7 @@ fn words(value: &Value) -> String {
         "clone_url",
         "ssh_url",
         "sign_in",
+        "removed",
     ];
     shown
         .into_iter()

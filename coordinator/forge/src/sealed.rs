@@ -35,8 +35,6 @@ pub(crate) fn open(keys: &Keyring, of: &str, sealed: &[u8]) -> Option<Vec<u8>> {
     let key = keys.find(std::str::from_utf8(kid).ok()?)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
     let mut text = text.to_vec();
-    let secret = cipher(key)?
-        .open_in_place(nonce, Aad::from(of), &mut text)
-        .ok()?;
+    let secret = cipher(key)?.open_in_place(nonce, Aad::from(of), &mut text).ok()?;
     Some(secret.to_vec())
 }

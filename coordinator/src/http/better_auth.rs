@@ -113,6 +113,7 @@ pub struct Entered {
     user: User,
 }
 
+/// Answers an opened session, with its cookie.
 pub fn entered(site: &Site, opened: &Opened, back: Option<String>) -> Result<Response, Failure> {
     let token = auth::access_token(site, &opened.account, &opened.session)?;
     let answer = Entered {

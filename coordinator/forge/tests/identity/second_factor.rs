@@ -281,9 +281,8 @@ async fn an_administrator_takes_a_lost_one_away() {
     in_both_houses(async |house| {
         house.ada_with_factor().await;
         let ada = name("ada");
-        let drop_it = async |name| {
-            second_factor::remove_of(&house.forge, house.administer().await, name, NOW).await
-        };
+        let drop_it =
+            async |name| second_factor::remove_of(&house.forge, house.administer().await, name, NOW).await;
         assert!(drop_it(&ada).await.expect("removed"));
         assert!(!drop_it(&ada).await.expect("nothing to remove"));
         let nobody = drop_it(&name("nobody")).await;

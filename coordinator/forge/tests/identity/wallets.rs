@@ -48,6 +48,7 @@ fn of(opened: &Opened) -> Caller {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wallet_makes_an_account_and_opens_it_again() {
     in_both_houses(async |house| {
+        house.admin("chief").await;
         house.lets_everybody_in();
         let shown = house.shown(WALLET).await;
         let first = house.by_wallet(&shown).await.expect("an answer").expect("in");
