@@ -39,6 +39,8 @@ pub enum Purpose {
     SecondStep,
     /// What a browser brings back from a sign-in at another site.
     Elsewhere,
+    /// ID tokens for applications, whose keys are pairs made of these.
+    IdToken,
     /// The secrets of second factors, which are read back and so are hidden, not signed.
     FactorSecret,
 }
@@ -57,6 +59,7 @@ impl Purpose {
             Self::HookSecret => b"plue/1/hook-secret",
             Self::SecondStep => b"plue/1/second-step",
             Self::Elsewhere => b"plue/1/elsewhere",
+            Self::IdToken => b"plue/1/id-token",
             Self::FactorSecret => b"plue/1/factor-secret",
         }
     }

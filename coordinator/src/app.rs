@@ -7,6 +7,7 @@ use crate::github::GitHub;
 use crate::host::Native;
 use crate::http::Door;
 use crate::http::site::{self, Addresses, Clock, Keys, Site};
+use crate::id_token::IdTokens;
 use crate::outgoing::Outside;
 use crate::rehearsal::rehearse;
 use crate::server::{self, Bounds};
@@ -399,7 +400,9 @@ pub fn door(
     forge.meet_people_by(people(config, secrets, &addresses)?);
     reach_out(config, secrets, &forge, &addresses)?;
     let github = config.github.clone();
-    let github = github.map(|github| GitHub::new(github, &addresses.http)).transpose();
+    let github = github
+        .map(|github| GitHub::new(github, &addresses.http))
+        .transpose();
     let github = github.map_err(AppError::Outside)?;
     let site = Site::new(site::Parts {
         forge: forge.clone(),
@@ -413,6 +416,7 @@ pub fn door(
             elsewhere: Keyring::derive(Purpose::Elsewhere, &secrets.token),
         },
         signer: Signer::new(&gateway_config.keys.jwt).expect("because there is a token secret by now"),
+        id_tokens: IdTokens::of(&Keyring::derive(Purpose::IdToken, &secrets.token)),
         issuer: gateway_config.issuer.clone(),
         audience: gateway_config.audience.clone(),
         // What reaches people through the edge is at its address.

@@ -139,11 +139,20 @@ impl GitHub {
             return Err(GitHubError::Refused(token.error.unwrap_or_default()));
         };
         let api = &self.settings.api;
-        let user: User = self.ask(Method::GET, &format!("{api}/user"), Some(&token), String::new()).await?;
-        let addresses: Vec<Address> = self
-            .ask(Method::GET, &format!("{api}/user/emails"), Some(&token), String::new())
+        let user: User = self
+            .ask(Method::GET, &format!("{api}/user"), Some(&token), String::new())
             .await?;
-        let own = addresses.into_iter().find(|address| address.primary && address.verified);
+        let addresses: Vec<Address> = self
+            .ask(
+                Method::GET,
+                &format!("{api}/user/emails"),
+                Some(&token),
+                String::new(),
+            )
+            .await?;
+        let own = addresses
+            .into_iter()
+            .find(|address| address.primary && address.verified);
         Ok(Shown {
             provider: PROVIDER,
             subject: user.id.to_string(),
@@ -173,7 +182,11 @@ impl GitHub {
         }
         let request = request.body(Full::from(form)).map_err(away)?;
         let asking = async {
-            let answer = self.client.request(request).await.map_err(|error| broken(&error))?;
+            let answer = self
+                .client
+                .request(request)
+                .await
+                .map_err(|error| broken(&error))?;
             let status = answer.status();
             let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
             let body = body.map_err(|error| broken(error.as_ref()))?;

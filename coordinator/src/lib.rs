@@ -14,6 +14,7 @@ pub mod edition;
 pub mod github;
 pub mod host;
 pub mod http;
+pub mod id_token;
 pub mod jobs;
 pub mod outgoing;
 pub mod rehearsal;

@@ -2,7 +2,9 @@
 // letters and what their links do, a second factor, a wallet; with script and without.
 
 import { strict as assert } from "node:assert";
-import { createHmac } from "node:crypto";
+import { createHash, createHmac, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { after, before, describe, it } from "node:test";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { keccak_256 } from "@noble/hashes/sha3.js";
@@ -232,6 +234,100 @@ describe("people", { skip }, () => {
     });
   });
 
+  for (const script of [true, false]) {
+    const how = script ? "with script" : "without script";
+    const [maker, person] = script ? ["mary", "hedy"] : ["radia", "karen"];
+
+    it(`let an application act for them, and take that back, ${how}`, async () => {
+      site.account(maker);
+      site.account(person);
+      // The application: a server that people come back to.
+      const came = [];
+      const application = createServer((request, response) => {
+        if (request.url.startsWith("/back")) came.push(new URL(request.url, "http://localhost"));
+        response.setHeader("content-type", "text/html").end("<!doctype html><title>An application</title>Back");
+      }).listen(0, "127.0.0.1");
+      await once(application, "listening");
+      const home = `http://127.0.0.1:${application.address().port}`;
+      const back = `${home}/back`;
+      // What is asked of the application is asked on purpose.
+      const forgive = ({ faults }) => faults.splice(0, faults.length, ...faults.filter((fault) => !fault.startsWith(home)));
+      const app = {};
+      await within({ script }, async (page, window) => {
+        await window.signIn(maker);
+        await page.goto("/-/settings/apps");
+        const make = page.getByRole("button", { name: "Make an application" });
+        await page.getByLabel("Name", { exact: true }).fill("Looms & more");
+        await page.getByLabel("Addresses to go back to").fill("http://app.example/back");
+        await make.click();
+        assert.equal(await page.getByLabel("Addresses to go back to").getAttribute("aria-invalid"), "true");
+        await page.getByLabel("Addresses to go back to").fill(back);
+        await make.click();
+        await page.getByRole("heading", { name: "Looms & more" }).waitFor();
+        app.id = await page.locator("#client-id").innerText();
+        app.secret = await page.locator("#secret").innerText();
+        if (script) await wellMade(window, "settings-app");
+        await picture(window, "settings-app");
+      });
+      const verifier = randomBytes(32).toString("base64url");
+      const question = new URLSearchParams({
+        client_id: app.id, redirect_uri: back, response_type: "code", scope: "openid repo:write", state: "a state",
+        code_challenge: createHash("sha256").update(verifier).digest("base64url"), code_challenge_method: "S256",
+      });
+      const ask = (fields) =>
+        fetch(`${site.url}/oauth/token`, {
+          method: "POST",
+          body: new URLSearchParams({ client_id: app.id, client_secret: app.secret, ...fields }),
+        });
+      const make = (name, { access_token: token }) =>
+        fetch(`${site.url}/api/repos`, {
+          method: "POST",
+          headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+          body: JSON.stringify({ name }),
+        });
+      try {
+        await within({ script }, async (page, window) => {
+          await page.goto(`/oauth/authorize?${question}`);
+          await page.getByLabel("Name", { exact: true }).fill(person);
+          await page.getByLabel("Password").fill(site.password(person));
+          await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+          await page.getByText("Looms & more").waitFor();
+          if (script) await wellMade(window, "consent");
+          await picture(window, "consent");
+          await page.getByRole("button", { name: "Do not allow" }).click();
+          await page.waitForURL(`${back}?**`);
+          await page.goto(`/oauth/authorize?${question}`);
+          await page.getByRole("button", { name: "Allow", exact: true }).click();
+          await page.waitForURL(`${back}?**`);
+          forgive(window);
+        });
+        const [no, yes] = came.map(({ searchParams }) => searchParams);
+        assert.deepEqual([no.get("error"), no.get("state")], ["access_denied", "a state"]);
+        assert.equal(yes.get("state"), "a state");
+        const answer = await ask({
+          grant_type: "authorization_code", code: yes.get("code"), redirect_uri: back, code_verifier: verifier,
+        });
+        assert.equal(answer.status, 200);
+        const tokens = await answer.json();
+        assert.equal((await make("by-application", tokens)).status, 201);
+        await within({ script }, async (page, window) => {
+          await window.signIn(person);
+          await page.goto(`/${person}/by-application`);
+          await page.goto("/-/settings/apps");
+          if (script) await wellMade(window, "settings-apps");
+          await picture(window, "settings-apps");
+          await page.getByRole("button", { name: "Withdraw: Looms & more" }).click();
+          assert.match(await page.getByRole("status").first().innerText(), /is withdrawn/);
+        });
+        assert.equal((await make("once-more", tokens)).status, 401);
+        const refreshed = await ask({ grant_type: "refresh_token", refresh_token: tokens.refresh_token });
+        assert.deepEqual([refreshed.status, (await refreshed.json()).error], [400, "invalid_grant"]);
+      } finally {
+        application.close();
+      }
+    });
+  }
+
   it("find pages that are well made", async () => {
     await lookAt(browser, site, [
       ["sign-up", "/-/sign-up"],
@@ -243,6 +339,8 @@ describe("people", { skip }, () => {
       ["settings-email", "/-/settings/email"],
       ["settings-second-factor", "/-/settings/second-factor"],
       ["settings-wallets-none", "/-/settings/wallets"],
+      ["settings-identities-none", "/-/settings/identities"],
+      ["settings-apps-none", "/-/settings/apps"],
     ], { signedIn: "ada" });
   });
 });

@@ -63,6 +63,20 @@ actions! {
     IdentityLink = "identity.link";
     /// An account elsewhere was parted from an account.
     IdentityUnlink = "identity.unlink";
+    /// An application was made.
+    AppCreate = "app.create";
+    /// What is said of an application was changed.
+    AppUpdate = "app.update";
+    /// An application got another secret.
+    AppSecret = "app.secret";
+    /// An application was removed.
+    AppDelete = "app.delete";
+    /// Somebody allowed an application something.
+    AppAllow = "app.allow";
+    /// What was allowed an application was withdrawn.
+    AppWithdraw = "app.withdraw";
+    /// A code or a refresh token was shown twice, which ended what came of it.
+    AppReplay = "app.replay";
     /// A wallet was linked to an account.
     WalletLink = "wallet.link";
     /// A wallet was removed from an account.

@@ -61,7 +61,6 @@ pub enum Why {
 }
 
 /// What came of an account elsewhere that was shown.
-#[derive(Debug)]
 pub enum Arrival {
     /// A session is open.
     In(Box<Opened>),
@@ -144,7 +143,9 @@ pub async fn sign_in(forge: &Forge, shown: &Shown, client: Client, now_ms: i64) 
                 if email.is_some() {
                     account_rows::set_email_verified(tx, id, now_ms).await?;
                 }
-                rows::insert(tx, &identity(id, shown, now_ms)).await.map_err(linked)?;
+                rows::insert(tx, &identity(id, shown, now_ms))
+                    .await
+                    .map_err(linked)?;
                 let detail = json!({ "by": shown.provider, "login": shown.login });
                 let told = Note::of_account(Action::AccountCreate, id, &name, detail);
                 note(tx, caller, told, now_ms).await?;
@@ -178,7 +179,15 @@ async fn join_to(
     let detail = json!({ "provider": shown.provider, "login": shown.login });
     let told = Note::of_account(Action::IdentityLink, account.id, &account.name, detail);
     note(tx, caller, told, now_ms).await?;
-    mail::tell(forge, tx, account, News::IdentityLinked, &caller.request_id, now_ms).await
+    mail::tell(
+        forge,
+        tx,
+        account,
+        News::IdentityLinked,
+        &caller.request_id,
+        now_ms,
+    )
+    .await
 }
 
 fn identity(account_id: AccountId, shown: &Shown, now_ms: i64) -> IdentityRow {
@@ -212,7 +221,10 @@ async fn free_name(tx: &mut Tx<'_>, shown: &Shown) -> Result<AccountName, Error>
 
 fn linked(error: StoreError) -> Error {
     if error.is_unique("identities__provider__subject") {
-        Error::conflict("provider", "this account elsewhere opens another account here already")
+        Error::conflict(
+            "provider",
+            "this account elsewhere opens another account here already",
+        )
     } else {
         error.into()
     }
@@ -232,12 +244,7 @@ pub async fn list(forge: &Forge, permit: Permit<ReadSelf>) -> Result<Vec<Identit
 }
 
 /// Has an account elsewhere open the caller's. Needs a session.
-pub async fn link(
-    forge: &Forge,
-    permit: Permit<WriteSelf>,
-    shown: &Shown,
-    now_ms: i64,
-) -> Result<(), Error> {
+pub async fn link(forge: &Forge, permit: Permit<WriteSelf>, shown: &Shown, now_ms: i64) -> Result<(), Error> {
     require_session(&permit)?;
     let permit = &permit;
     forge

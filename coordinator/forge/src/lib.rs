@@ -26,6 +26,7 @@ pub mod jobs;
 mod local_git;
 pub mod mail;
 mod maintenance;
+pub mod oauth;
 pub mod organisations;
 mod passwords;
 mod pushes;

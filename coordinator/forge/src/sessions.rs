@@ -523,6 +523,7 @@ pub async fn sweep(forge: &Forge, now_ms: i64) -> Result<u64, Error> {
                 plue_store::accounts::delete_expired_links(tx, now_ms).await?;
                 plue_store::mail_links::delete_expired(tx, now_ms).await?;
                 plue_store::wallets::delete_expired_nonces(tx, now_ms).await?;
+                plue_store::oauth::delete_expired(tx, now_ms).await?;
                 Ok(rows::delete_expired(tx, now_ms).await?)
             })
         })

@@ -241,6 +241,7 @@ async fn insert(
         last_eight: secret[secret.len() - 8..].to_owned(),
         scopes: new.scopes,
         is_bound: new.repositories.is_some(),
+        grant_id: None,
         created_at_ms: now_ms,
         expires_at_ms: new.expires_at_ms,
         last_used_at_ms: None,
@@ -298,7 +299,7 @@ pub async fn delete(forge: &Forge, permit: Permit<WriteSelf>, id: TokenId, now_m
 /// Whose token it is; none where it is of another family, unknown, expired, or its owner is
 /// disabled. One indexed look-up: nothing is remembered, so a deletion holds at once.
 pub async fn authenticate(forge: &Forge, secret: &str, now_ms: i64) -> Result<Option<Who>, Error> {
-    if Family::of(secret) != Some(Family::Personal) {
+    if !matches!(Family::of(secret), Some(Family::Personal | Family::WitOAuth)) {
         return Ok(None);
     }
     let mut conn = forge.store().read().await?;

@@ -27,6 +27,7 @@ pub mod issues;
 pub mod log;
 pub mod markdown;
 pub mod moment;
+pub mod oauth;
 pub mod organisation;
 pub mod person;
 pub mod repo;

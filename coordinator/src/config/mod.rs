@@ -560,7 +560,9 @@ impl Reader<'_> {
         let github = GitHub {
             client_secret: Secret(self.text("GITHUB_CLIENT_SECRET")),
             web: self.parse("PLUE_GITHUB_URL", read_address).unwrap_or_default(),
-            api: self.parse("PLUE_GITHUB_API_URL", read_address).unwrap_or_default(),
+            api: self
+                .parse("PLUE_GITHUB_API_URL", read_address)
+                .unwrap_or_default(),
             client_id: client_id?,
         };
         if github.client_secret.0.is_empty() {

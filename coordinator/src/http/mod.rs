@@ -24,6 +24,7 @@ pub mod internal;
 pub mod issues;
 pub mod live;
 pub mod moment;
+pub mod oauth;
 pub mod openapi;
 pub mod organisations;
 pub mod pages;

@@ -4,7 +4,7 @@ use super::cached;
 use super::failure::Failure;
 use super::{
     accounts, audit, auth, better_auth, browse, collaborators, events, health, history, hooks, issues, live,
-    organisations, repositories, second_factor, siwe, social, ssh_keys, sync, teams, tokens,
+    oauth, organisations, repositories, second_factor, siwe, social, ssh_keys, sync, teams, tokens,
 };
 use axum::response::Response;
 use http::HeaderMap;
@@ -24,6 +24,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
         better_auth::follow_reset, better_auth::reset, better_auth::send_verification, better_auth::verify,
         second_factor::enable, second_factor::disable, second_factor::renew_codes, second_factor::verify_totp,
         second_factor::verify_code,
+        oauth::token, oauth::revoke, oauth::scopes, oauth::jwks, oauth::apps,
+        oauth::authorizations, oauth::withdraw,
         social::sign_in, social::link, social::callback, social::list, social::unlink,
         siwe::nonce, siwe::verify, siwe::register, siwe::verify_short, siwe::list, siwe::link, siwe::unlink,
         accounts::list, accounts::search, accounts::get, accounts::repositories_of, accounts::update_me,

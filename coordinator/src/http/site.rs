@@ -6,6 +6,7 @@ use super::pages::repo::Kept;
 use crate::edge::Notifier;
 use crate::edition::edition;
 use crate::github::GitHub;
+use crate::id_token::IdTokens;
 use metrics_exporter_prometheus::PrometheusHandle;
 use plue_contract::edge::Stamp;
 use plue_contract::seal::Keyring;
@@ -72,6 +73,8 @@ pub struct Parts {
     pub keys: Keys,
     /// Signs the short JSON Web Tokens that accompany a session.
     pub signer: Signer,
+    /// Signs ID tokens for applications.
+    pub id_tokens: IdTokens,
     /// Who issues them, and for whom.
     pub issuer: Arc<str>,
     /// For whom they are.

@@ -43,7 +43,10 @@ const REFUSALS: &[(&str, &str)] = &[
         "That took too long, or was begun in another window. Try it once more.",
     ),
     ("access_denied", "You did not let GitHub say who you are."),
-    ("invalid_code", "GitHub does not know of this sign-in any more. Try it once more."),
+    (
+        "invalid_code",
+        "GitHub does not know of this sign-in any more. Try it once more.",
+    ),
     (
         "unable_to_get_user_info",
         "GitHub could not be asked just now. Try it again in a while.",
@@ -57,7 +60,10 @@ const REFUSALS: &[(&str, &str)] = &[
         "signup_disabled",
         "No account here is linked to that one, and new accounts are made by the administrators of this site.",
     ),
-    ("banned", "This account is disabled; ask an administrator of this site."),
+    (
+        "banned",
+        "This account is disabled; ask an administrator of this site.",
+    ),
     (
         "account_already_linked_to_different_user",
         "That account opens another account here already.",
@@ -140,7 +146,10 @@ pub fn depart(site: &Site, github: &GitHub, trip: Trip) -> Result<(String, Heade
     let text = serde_json::to_vec(&trip).map_err(Failure::internal)?;
     let sealed = site.keys.elsewhere.seal(&text);
     let sealed = sealed.ok_or_else(|| Failure::internal("there is no key for what is brought back"))?;
-    Ok((github.address(&trip.state, &trip.verifier), TRIP.set(site, &sealed)?))
+    Ok((
+        github.address(&trip.state, &trip.verifier),
+        TRIP.set(site, &sealed)?,
+    ))
 }
 
 /// Where to sign in, and where to go then.
@@ -290,7 +299,11 @@ fn found(address: &str) -> Result<Response, Failure> {
 async fn join(site: &Site, caller: &Caller, trip: &Trip, shown: &Shown) -> Result<Response, Failure> {
     let permit = write_self(&site.forge, caller, site.now_ms()).await?;
     match identities::link(&site.forge, permit, shown, site.now_ms()).await {
-        Ok(()) => found(trip.back.as_deref().unwrap_or("/-/settings/identities?done=linked")),
+        Ok(()) => found(
+            trip.back
+                .as_deref()
+                .unwrap_or("/-/settings/identities?done=linked"),
+        ),
         Err(Error::Conflict { .. }) => trip.failed("account_already_linked_to_different_user"),
         Err(error) => Err(error.into()),
     }

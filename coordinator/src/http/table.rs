@@ -4,8 +4,8 @@
 use super::site::Site;
 use super::{
     accounts, audit, auth, better_auth, browse, collaborators, events, git, health, history, hooks, internal,
-    issues, live, openapi, organisations, pages, repositories, second_factor, siwe, social, ssh_keys, sync,
-    teams, tokens,
+    issues, live, oauth, openapi, organisations, pages, repositories, second_factor, siwe, social, ssh_keys,
+    sync, teams, tokens,
 };
 use axum::extract::Request;
 use axum::response::Response;
@@ -101,6 +101,22 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         on(
             "POST /-/settings/second-factor/codes",
             pages::settings::second_factor::renew,
+        ),
+        on("GET /-/settings/apps", pages::settings::apps::get),
+        on("POST /-/settings/apps", pages::settings::apps::create),
+        on("GET /-/settings/apps/{id:digits}", pages::settings::apps::one),
+        on("POST /-/settings/apps/{id:digits}", pages::settings::apps::update),
+        on(
+            "POST /-/settings/apps/{id:digits}/secret",
+            pages::settings::apps::renew_secret,
+        ),
+        on(
+            "POST /-/settings/apps/{id:digits}/remove",
+            pages::settings::apps::remove,
+        ),
+        on(
+            "POST /-/settings/authorizations/{id:digits}/remove",
+            pages::settings::apps::withdraw,
         ),
         on("GET /-/settings/identities", pages::settings::identities::get),
         on(
@@ -347,6 +363,17 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
             "POST /api/auth/two-factor/verify-backup-code",
             second_factor::verify_code,
         ),
+        on("GET /oauth/authorize", oauth::authorize),
+        on("POST /oauth/authorize", oauth::decide),
+        on("POST /oauth/token", oauth::token),
+        on("POST /oauth/revoke", oauth::revoke),
+        on("GET /oauth/scopes", oauth::scopes),
+        on("GET /oauth/jwks", oauth::jwks),
+        on("GET /oauth/apps", oauth::apps),
+        on("GET /oauth/authorizations", oauth::authorizations),
+        on("DELETE /oauth/authorizations/{id:digits}", oauth::withdraw),
+        on("GET /.well-known/openid-configuration", oauth::discovery),
+        on("GET /.well-known/oauth-authorization-server", oauth::discovery),
         on("POST /api/auth/sign-in/social", social::sign_in),
         on("POST /api/auth/link-social", social::link),
         on("GET /api/auth/callback/{provider}", social::callback),
@@ -677,6 +704,7 @@ mod tests {
             "GET /api/health",
             "GET /api/ready",
             "GET /api/openapi.json",
+            "GET /api/auth/nonce",
             // The edge's own; here it only says so.
             "POST /do/{scope:rest}",
         ];

@@ -44,11 +44,7 @@ macro_rules! select {
 }
 
 /// The identity that a provider knows by this number.
-pub async fn find(
-    conn: &mut Conn,
-    provider: &str,
-    subject: &str,
-) -> Result<Option<IdentityRow>, StoreError> {
+pub async fn find(conn: &mut Conn, provider: &str, subject: &str) -> Result<Option<IdentityRow>, StoreError> {
     query("identities.find", select!("WHERE provider = $1 AND subject = $2"))
         .bind(provider)
         .bind(subject)

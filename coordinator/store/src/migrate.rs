@@ -72,6 +72,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "identities",
         template: include_str!("migrations/0012_identities.sql"),
     },
+    Migration {
+        version: 13,
+        name: "oauth",
+        template: include_str!("migrations/0013_oauth.sql"),
+    },
 ];
 
 struct Migration {

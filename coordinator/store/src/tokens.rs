@@ -20,6 +20,8 @@ pub struct TokenRow {
     pub scopes: Scopes,
     /// Whether it counts only for the repositories that it names.
     pub is_bound: bool,
+    /// The grant that it came of, where it is an application's.
+    pub grant_id: Option<i64>,
     /// When it was made, in milliseconds since 1970.
     pub created_at_ms: i64,
     /// When it ends; none: never.
@@ -41,6 +43,7 @@ impl<'r> FromRow<'r, AnyRow> for TokenRow {
                 .parse()
                 .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
             is_bound: row.try_get::<i64, _>("is_bound")? != 0,
+            grant_id: row.try_get("grant_id")?,
             created_at_ms: row.try_get("created_at_ms")?,
             expires_at_ms: row.try_get("expires_at_ms")?,
             last_used_at_ms: row.try_get("last_used_at_ms")?,
@@ -52,7 +55,7 @@ impl<'r> FromRow<'r, AnyRow> for TokenRow {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, account_id, name, agent, last_eight, scopes, is_bound, created_at_ms, expires_at_ms, ",
+            "SELECT id, account_id, name, agent, last_eight, scopes, is_bound, grant_id, created_at_ms, expires_at_ms, ",
             "last_used_at_ms FROM tokens ",
             $rest
         )
@@ -64,7 +67,7 @@ pub async fn insert(tx: &mut Tx<'_>, row: &TokenRow, token_hash: &[u8; 32]) -> R
     let (id,) = query(
         "tokens.insert",
         "INSERT INTO tokens (account_id, name, agent, token_hash, last_eight, scopes, is_bound, \
-         created_at_ms, expires_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
+         created_at_ms, expires_at_ms, grant_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
     )
     .bind(row.account_id.0)
     .bind(row.name.as_str())
@@ -75,6 +78,7 @@ pub async fn insert(tx: &mut Tx<'_>, row: &TokenRow, token_hash: &[u8; 32]) -> R
     .bind(i64::from(row.is_bound))
     .bind(row.created_at_ms)
     .bind(row.expires_at_ms)
+    .bind(row.grant_id)
     .one(tx)
     .await?;
     Ok(TokenId(id))
@@ -121,22 +125,22 @@ pub async fn by_hash(
     .await
 }
 
-/// An account's tokens, expired ones too, the youngest first.
+/// The tokens that an account's owner made, expired ones too, the youngest first.
 pub async fn of_account(conn: &mut Conn, id: AccountId) -> Result<Vec<TokenRow>, StoreError> {
     query(
         "tokens.of_account",
-        select!("WHERE account_id = $1 ORDER BY id DESC"),
+        select!("WHERE account_id = $1 AND grant_id IS NULL ORDER BY id DESC"),
     )
     .bind(id.0)
     .all(conn)
     .await
 }
 
-/// How many tokens an account has.
+/// How many tokens an account's owner made.
 pub async fn count(conn: &mut Conn, id: AccountId) -> Result<i64, StoreError> {
     let (count,) = query(
         "tokens.count",
-        "SELECT COUNT(*) FROM tokens WHERE account_id = $1",
+        "SELECT COUNT(*) FROM tokens WHERE account_id = $1 AND grant_id IS NULL",
     )
     .bind(id.0)
     .one(conn)
@@ -144,17 +148,26 @@ pub async fn count(conn: &mut Conn, id: AccountId) -> Result<i64, StoreError> {
     Ok(count)
 }
 
-/// Removes one token of an account; says whether there was such a one.
+/// Removes one token that an account's owner made; says whether there was such a one.
 pub async fn delete(tx: &mut Tx<'_>, id: TokenId, account: AccountId) -> Result<bool, StoreError> {
     let gone = query(
         "tokens.delete",
-        "DELETE FROM tokens WHERE id = $1 AND account_id = $2",
+        "DELETE FROM tokens WHERE id = $1 AND account_id = $2 AND grant_id IS NULL",
     )
     .bind(id.0)
     .bind(account.0)
     .execute(tx)
     .await?;
     Ok(gone == 1)
+}
+
+/// Removes the access tokens of a grant.
+pub async fn delete_of_grant(tx: &mut Tx<'_>, grant: i64) -> Result<(), StoreError> {
+    query("tokens.delete_of_grant", "DELETE FROM tokens WHERE grant_id = $1")
+        .bind(grant)
+        .execute(tx)
+        .await?;
+    Ok(())
 }
 
 /// Notes when a token was used.

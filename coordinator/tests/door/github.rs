@@ -1,15 +1,14 @@
 //! Signing in by GitHub, through the door, before a GitHub that this test starts: it checks what it
 //! is sent as the real one does, and says of somebody what the test has it say.
 
-use super::world::{Answer, ORIGIN, World};
+use super::jar::{Browser, location};
+use super::world::{ORIGIN, World};
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode as Status};
 use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::Request;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -62,7 +61,9 @@ async fn exchange(
     }
     let token = format!("gho_{}", known.tokens.len());
     known.tokens.insert(token.clone(), user);
-    Ok(axum::Json(json!({ "access_token": token, "token_type": "bearer", "scope": "" })))
+    Ok(axum::Json(
+        json!({ "access_token": token, "token_type": "bearer", "scope": "" }),
+    ))
 }
 
 fn whose(known: &Shared, headers: &HeaderMap) -> Result<Value, Status> {
@@ -74,7 +75,10 @@ fn whose(known: &Shared, headers: &HeaderMap) -> Result<Value, Status> {
 }
 
 async fn user(State(known): State<Shared>, headers: HeaderMap) -> Result<axum::Json<Value>, Status> {
-    assert!(headers.contains_key("user-agent"), "GitHub refuses who does not say who asks");
+    assert!(
+        headers.contains_key("user-agent"),
+        "GitHub refuses who does not say who asks"
+    );
     Ok(axum::Json(whose(&known, &headers)?["user"].clone()))
 }
 
@@ -121,8 +125,7 @@ impl GitHub {
         assert_eq!(sent["response_type"], "code");
         assert_eq!(sent["code_challenge_method"], "S256");
         assert_eq!(
-            sent["redirect_uri"],
-            "http%3A//plue.test/api/auth/callback/github",
+            sent["redirect_uri"], "http%3A//plue.test/api/auth/callback/github",
             "{address}"
         );
         let mut known = self.known.lock().unwrap();
@@ -144,71 +147,12 @@ fn octocat() -> Value {
     })
 }
 
-/// A browser with what it keeps.
-struct Browser<'a> {
-    world: &'a World,
-    cookies: Vec<(String, String)>,
-}
-
-impl<'a> Browser<'a> {
-    fn new(world: &'a World) -> Self {
-        Self {
-            world,
-            cookies: Vec::new(),
-        }
-    }
-
-    async fn send(&mut self, method: &str, path: &str, kind: &str, body: &str) -> Answer {
-        let cookies: Vec<_> = self
-            .cookies
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "plue.test")
-            .header("origin", ORIGIN)
-            .header("content-type", kind)
-            .header("cookie", cookies.join("; "));
-        let answer = self
-            .world
-            .send(request.body(Body::from(body.to_owned())).unwrap())
-            .await;
-        for set in answer.headers.get_all("set-cookie") {
-            let set = set.to_str().unwrap();
-            let (name, rest) = set.split_once('=').unwrap();
-            let value = rest.split(';').next().unwrap();
-            self.cookies.retain(|(known, _)| known != name);
-            if !set.contains("Max-Age=0") {
-                self.cookies.push((name.to_owned(), value.to_owned()));
-            }
-        }
-        answer
-    }
-
-    async fn get(&mut self, path: &str) -> Answer {
-        self.send("GET", path, "text/plain", "").await
-    }
-
-    /// Leaves by Better-Auth's address; where to.
-    async fn leaves(&mut self, body: &Value) -> String {
-        let answer = self
-            .send("POST", "/api/auth/sign-in/social", "application/json", &body.to_string())
-            .await;
-        assert_eq!(answer.status.as_u16(), 200, "{answer:?}");
-        assert_eq!(answer.json()["redirect"], json!(true));
-        answer.json()["url"].as_str().unwrap().to_owned()
-    }
-
-    async fn name(&mut self) -> Value {
-        let me = self.get("/api/auth/me").await.json();
-        me["user"]["username"].clone()
-    }
-}
-
-fn location(answer: &Answer) -> (u16, &str) {
-    (answer.status.as_u16(), answer.header("location"))
+/// Leaves by Better-Auth's address; where to.
+async fn leaves(browser: &mut Browser<'_>, body: &Value) -> String {
+    let answer = browser.post_json("/api/auth/sign-in/social", body).await;
+    assert_eq!(answer.status.as_u16(), 200, "{answer:?}");
+    assert_eq!(answer.json()["redirect"], json!(true));
+    answer.json()["url"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -216,9 +160,11 @@ async fn somebody_signs_in_by_github_and_comes_back_where_they_were() {
     let github = GitHub::start().await;
     let world = github.world().await;
     let mut browser = Browser::new(&world);
-    let address = browser
-        .leaves(&json!({ "provider": "github", "callbackURL": "/explore?q=a" }))
-        .await;
+    let address = leaves(
+        &mut browser,
+        &json!({ "provider": "github", "callbackURL": "/explore?q=a" }),
+    )
+    .await;
     let back = github.agrees(&address, octocat());
     let answer = browser.get(&back).await;
     assert_eq!(location(&answer), (302, "/explore?q=a"), "{answer:?}");
@@ -253,13 +199,13 @@ async fn nobody_comes_back_with_what_somebody_else_brought() {
     let world = github.world().await;
     let mut browser = Browser::new(&world);
     let leaving = json!({ "provider": "github", "errorCallbackURL": "/explore" });
-    let address = browser.leaves(&leaving).await;
+    let address = leaves(&mut browser, &leaving).await;
     let back = github.agrees(&address, octocat());
     let lost = (302, "/login?error=state_mismatch");
     // Without the cookie, with another's cookie, and with another state.
     assert_eq!(location(&Browser::new(&world).get(&back).await), lost);
     let mut eve = Browser::new(&world);
-    eve.leaves(&leaving).await;
+    leaves(&mut eve, &leaving).await;
     assert_eq!(location(&eve.get(&back).await), lost);
     let mut altered = Browser::new(&world);
     altered.cookies = browser.cookies.clone();
@@ -282,10 +228,10 @@ async fn nobody_comes_back_with_what_somebody_else_brought() {
     );
     // Another's code does not fit what one left with.
     let mut ada = Browser::new(&world);
-    let address = ada.leaves(&leaving).await;
+    let address = leaves(&mut ada, &leaving).await;
     let own = github.agrees(&address, octocat());
     let (_, state) = own.split_once("&state=").unwrap();
-    let stolen = github.agrees(&eve.leaves(&leaving).await, octocat());
+    let stolen = github.agrees(&leaves(&mut eve, &leaving).await, octocat());
     let (code, _) = stolen.split_once("&state=").unwrap();
     assert_eq!(
         location(&ada.get(&format!("{code}&state={state}")).await),
@@ -300,19 +246,24 @@ async fn what_github_does_not_say_opens_nothing() {
     let world = github.world().await;
     let mut browser = Browser::new(&world);
     let plain = json!({ "provider": "github" });
-    let address = browser.leaves(&plain).await;
+    let address = leaves(&mut browser, &plain).await;
     let back = github.agrees(&address, octocat());
     let (_, state) = back.split_once("&state=").unwrap();
     let denied = browser
-        .get(&format!("/api/auth/callback/github?error=access_denied&state={state}"))
+        .get(&format!(
+            "/api/auth/callback/github?error=access_denied&state={state}"
+        ))
         .await;
     assert_eq!(location(&denied), (302, "/login?error=access_denied"));
     let page = browser.get("/login?error=access_denied").await;
     assert!(page.text.contains("You did not let GitHub say who you are."));
     let page = browser.get("/login?error=call_this_number").await;
-    assert!(!page.text.contains("role=\"alert\"") && !page.text.contains("call_this"), "{page:?}");
+    assert!(
+        !page.text.contains("role=\"alert\"") && !page.text.contains("call_this"),
+        "{page:?}"
+    );
 
-    let address = browser.leaves(&plain).await;
+    let address = leaves(&mut browser, &plain).await;
     let back = github.agrees(&address, octocat());
     github.known.lock().unwrap().broken = Some(502);
     let away = browser.get(&back).await;
@@ -322,11 +273,14 @@ async fn what_github_does_not_say_opens_nothing() {
     // An address that is not verified is none: here somebody has it already.
     world.account("ada", false).await;
     for (emails, name) in [
-        (json!([{ "email": "a@plue.test", "primary": true, "verified": false }]), "octocat"),
+        (
+            json!([{ "email": "a@plue.test", "primary": true, "verified": false }]),
+            "octocat",
+        ),
         (json!([]), "octocat"),
     ] {
         let mut newcomer = Browser::new(&world);
-        let address = newcomer.leaves(&plain).await;
+        let address = leaves(&mut newcomer, &plain).await;
         let mut who = octocat();
         who["emails"] = emails;
         let back = github.agrees(&address, who);
@@ -337,18 +291,30 @@ async fn what_github_does_not_say_opens_nothing() {
     }
     // No link leads to another site, and no other provider is there.
     for (body, status) in [
-        (json!({ "provider": "github", "callbackURL": "https://evil.example" }), 403),
-        (json!({ "provider": "github", "callbackURL": "//evil.example" }), 403),
-        (json!({ "provider": "github", "callbackURL": "/\\evil.example" }), 403),
-        (json!({ "provider": "github", "errorCallbackURL": "https://evil.example" }), 403),
-        (json!({ "provider": "github", "callbackURL": format!("/{}", "a".repeat(2_000)) }), 400),
+        (
+            json!({ "provider": "github", "callbackURL": "https://evil.example" }),
+            403,
+        ),
+        (
+            json!({ "provider": "github", "callbackURL": "//evil.example" }),
+            403,
+        ),
+        (
+            json!({ "provider": "github", "callbackURL": "/\\evil.example" }),
+            403,
+        ),
+        (
+            json!({ "provider": "github", "errorCallbackURL": "https://evil.example" }),
+            403,
+        ),
+        (
+            json!({ "provider": "github", "callbackURL": format!("/{}", "a".repeat(2_000)) }),
+            400,
+        ),
         (json!({ "provider": "gitlab" }), 404),
         (json!({}), 400),
     ] {
-        let text = body.to_string();
-        let answer = browser
-            .send("POST", "/api/auth/sign-in/social", "application/json", &text)
-            .await;
+        let answer = browser.post_json("/api/auth/sign-in/social", &body).await;
         assert_eq!(answer.status.as_u16(), status, "{body}: {answer:?}");
     }
     assert_eq!(browser.get("/-/sign-in/gitlab").await.status.as_u16(), 404);
@@ -361,31 +327,23 @@ async fn an_account_is_linked_from_its_own_session_only() {
     for name in ["ada", "eve"] {
         world.account(name, false).await;
     }
-    let form = "application/x-www-form-urlencoded";
-    let sign_in = async |name: &str| {
-        let mut browser = Browser::new(&world);
-        let body = format!("username={name}&password={name}+has+a+long+password");
-        let answer = browser.send("POST", "/login", form, &body).await;
-        assert_eq!(answer.status.as_u16(), 303, "{answer:?}");
-        browser
-    };
-    let mut ada = sign_in("ada").await;
+    let mut ada = Browser::signed_in(&world, "ada").await;
     let page = ada.get("/-/settings/identities").await;
     let policy = page.header("content-security-policy");
     assert!(
         policy.contains(&format!("form-action 'self' {};", github.url)),
         "{policy}"
     );
-    let (_, rest) = page.text.split_once("name=\"csrf\" value=\"").unwrap();
-    let csrf = rest.split('"').next().unwrap().to_owned();
-    let left = ada
-        .send("POST", "/-/settings/identities/github", form, &format!("csrf={csrf}"))
-        .await;
+    let left = ada.post_form("/-/settings/identities/github", "").await;
     assert_eq!(left.status.as_u16(), 303, "{left:?}");
     let back = github.agrees(left.header("location"), octocat());
     // In another session what was brought back links nothing.
-    let mut eve = sign_in("eve").await;
-    let errand = ada.cookies.iter().find(|(name, _)| name == "plue_elsewhere").unwrap();
+    let mut eve = Browser::signed_in(&world, "eve").await;
+    let errand = ada
+        .cookies
+        .iter()
+        .find(|(name, _)| name == "plue_elsewhere")
+        .unwrap();
     eve.cookies.push(errand.clone());
     let lost = "/-/settings/identities?error=state_mismatch";
     assert_eq!(location(&eve.get(&back).await), (302, lost));
@@ -396,28 +354,25 @@ async fn an_account_is_linked_from_its_own_session_only() {
 
     // From now on it opens ada's account, and nobody else links it.
     let mut browser = Browser::new(&world);
-    let address = browser.leaves(&json!({ "provider": "github" })).await;
+    let address = leaves(&mut browser, &json!({ "provider": "github" })).await;
     let back = github.agrees(&address, octocat());
     assert_eq!(location(&browser.get(&back).await), (302, "/"));
     assert_eq!(browser.name().await, json!("ada"));
-    let body = json!({ "provider": "github", "callbackURL": "/-/settings" }).to_string();
-    let left = eve
-        .send("POST", "/api/auth/link-social", "application/json", &body)
-        .await;
+    let body = json!({ "provider": "github", "callbackURL": "/-/settings" });
+    let left = eve.post_json("/api/auth/link-social", &body).await;
     let back = github.agrees(left.json()["url"].as_str().unwrap(), octocat());
     let taken = "/-/settings/identities?error=account_already_linked_to_different_user";
     assert_eq!(location(&eve.get(&back).await), (302, taken));
     let page = eve.get(taken).await;
-    assert!(page.text.contains("opens another account here already"), "{}", page.text);
+    assert!(
+        page.text.contains("opens another account here already"),
+        "{}",
+        page.text
+    );
 
     // And is taken away again.
     let removed = ada
-        .send(
-            "POST",
-            "/-/settings/identities/github/583231/remove",
-            form,
-            &format!("csrf={csrf}"),
-        )
+        .post_form("/-/settings/identities/github/583231/remove", "")
         .await;
     assert_eq!(location(&removed), (303, "/-/settings/identities?done=removed"));
     let listed = ada.get("/api/user/identities").await.json();

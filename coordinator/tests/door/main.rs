@@ -13,6 +13,8 @@ mod git;
 mod github;
 mod internal;
 mod issues;
+mod jar;
+mod oauth;
 mod organisations;
 mod pages;
 mod repo;

@@ -202,7 +202,14 @@ mod tests {
             Some("'self' https://github.example:8443")
         );
         assert_eq!(forms("app:").as_deref(), Some("'self' app:"));
-        for bad in ["https://a.example; script-src *", "'unsafe-inline'", "*", "a b", "a\r\nb", "a,b"] {
+        for bad in [
+            "https://a.example; script-src *",
+            "'unsafe-inline'",
+            "*",
+            "a b",
+            "a\r\nb",
+            "a,b",
+        ] {
             assert_eq!(forms(bad), None, "{bad}");
         }
     }

@@ -52,8 +52,11 @@ pub(crate) enum Lookup {
 fn counts(family: Family, class: Class) -> bool {
     use Family::{Agent, Jwt, Personal, Wit, WitOAuth};
     match class {
-        Class::Page | Class::Login | Class::Api | Class::Socket => matches!(family, Jwt | Personal | Agent),
-        Class::GitRead | Class::GitWrite | Class::Lfs => matches!(family, Jwt | Personal | Agent | Wit),
+        Class::Page | Class::Login | Class::Socket => matches!(family, Jwt | Personal | Agent),
+        Class::Api => matches!(family, Jwt | Personal | Agent | WitOAuth),
+        Class::GitRead | Class::GitWrite | Class::Lfs => {
+            matches!(family, Jwt | Personal | Agent | Wit | WitOAuth)
+        }
         Class::Wit => matches!(family, Jwt | Personal | Wit | WitOAuth),
         Class::V1 | Class::Trpc | Class::OAuth | Class::Npm => matches!(family, Wit | WitOAuth),
         Class::Oci => matches!(family, Personal | Wit),
@@ -95,6 +98,9 @@ fn authorization(class: Class, value: &str) -> Presented {
         bearer(class, credential)
     } else if scheme.eq_ignore_ascii_case("basic") && class.reads_basic() {
         basic(class, credential)
+    } else if scheme.eq_ignore_ascii_case("basic") && class == Class::OAuth {
+        // An application proves itself to the door, and is nobody's account.
+        Presented::Nothing
     } else if scheme.eq_ignore_ascii_case("basic") {
         Presented::Wrong("Name and password count for git, LFS and package registries only; send a token.")
     } else {
@@ -250,15 +256,7 @@ mod tests {
         ] {
             assert_eq!(git(&text), by_token, "{text}");
         }
-        for bad in [
-            "",
-            ":",
-            "ada",
-            "ada:",
-            ":secret",
-            "ada:sec\nret",
-            &format!("ada:{}", token("wit_oauth_", 40)),
-        ] {
+        for bad in ["", ":", "ada", "ada:", ":secret", "ada:sec\nret"] {
             assert!(matches!(git(bad), Presented::Wrong(_)), "{bad:?}");
         }
         assert!(matches!(

@@ -129,7 +129,11 @@ async fn better_auths_client_makes_an_account_and_follows_its_letters() {
         "{address}"
     );
     assert_eq!(left["redirect"], json!(false));
-    expect(client.refused("linkSocial", json!({ "provider": "github" })), 401, "UNAUTHENTICATED");
+    expect(
+        client.refused("linkSocial", json!({ "provider": "github" })),
+        401,
+        "UNAUTHENTICATED",
+    );
 
     // What cannot be had.
     let taken = client.good("isUsernameAvailable", json!({ "username": "ADA" }));

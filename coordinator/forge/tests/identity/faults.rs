@@ -10,7 +10,11 @@ use plue_forge::tokens::{self, NewToken};
 use plue_store::{AnyRow, FromRow, Row, StoreError, query_built};
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti k";
-const TABLES: [&str; 33] = [
+const TABLES: [&str; 37] = [
+    "oauth_apps",
+    "oauth_authorizations",
+    "oauth_grants",
+    "oauth_refresh_tokens",
     "identities",
     "wallets",
     "wallet_nonces",

@@ -87,6 +87,7 @@ fn of(opened: &Opened) -> Caller {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_elsewhere_makes_one_here_and_opens_it_again() {
     in_both_houses(async |house| {
+        house.admin("chief").await;
         house.opens_its_doors();
         let first = house.comes_in(&octocat()).await;
         assert_eq!(first.account.name.as_str(), "octocat");
@@ -116,9 +117,15 @@ async fn an_account_elsewhere_makes_one_here_and_opens_it_again() {
         // What is no address here is none.
         let odd = house.comes_in(&another("3", Some("not an address"))).await;
         assert_eq!(odd.account.email, None);
-        accounts::set_disabled(&house.forge, house.administer().await, &name("octocat"), true, NOW)
-            .await
-            .expect("disabled");
+        accounts::set_disabled(
+            &house.forge,
+            house.administer().await,
+            &name("octocat"),
+            true,
+            NOW,
+        )
+        .await
+        .expect("disabled");
         assert_eq!(house.is_refused(&octocat()).await, Why::Disabled);
     })
     .await;
@@ -127,6 +134,7 @@ async fn an_account_elsewhere_makes_one_here_and_opens_it_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_an_address_that_was_proven_here_too_links_by_itself() {
     in_both_houses(async |house| {
+        house.admin("chief").await;
         house.opens_its_doors();
         // Somebody made an account under an address that is not theirs, and waits.
         let waiting = house.with_address("eve", "octocat@plue.test", false).await;
@@ -143,7 +151,9 @@ async fn only_an_address_that_was_proven_here_too_links_by_itself() {
             ..audit::Query::default()
         };
         let permit = house.read_self(&of(&opened)).await;
-        let noted = audit::list(&house.forge, permit.into(), &query).await.expect("a log");
+        let noted = audit::list(&house.forge, permit.into(), &query)
+            .await
+            .expect("a log");
         assert_eq!(noted.len(), 1);
         // An address that the site elsewhere has not seen never gets here, and without one nothing
         // leads to an account.
@@ -180,7 +190,13 @@ async fn a_closed_site_lets_in_who_is_linked_and_the_last_way_in_stays() {
         let eve = house.signed_in(&eve).await;
         let taken = link(&eve, &octocat()).await;
         assert!(
-            matches!(taken, Err(Error::Conflict { field: "provider", .. })),
+            matches!(
+                taken,
+                Err(Error::Conflict {
+                    field: "provider",
+                    ..
+                })
+            ),
             "{taken:?}"
         );
         let unlink = async |caller: &Caller, subject: &str| {
@@ -211,10 +227,16 @@ async fn no_account_elsewhere_is_half_linked() {
         };
         let unknown = octocat();
         fail_each_statement(&house, "a newcomer", nothing, async |()| sign_in(&unknown).await).await;
-        fail_each_statement(&house, "who is known", nothing, async |()| sign_in(&unknown).await).await;
+        fail_each_statement(&house, "who is known", nothing, async |()| {
+            sign_in(&unknown).await
+        })
+        .await;
         house.with_address("ada", "ada@plue.test", true).await;
         let by_address = another("8", Some("ada@plue.test"));
-        fail_each_statement(&house, "by address", nothing, async |()| sign_in(&by_address).await).await;
+        fail_each_statement(&house, "by address", nothing, async |()| {
+            sign_in(&by_address).await
+        })
+        .await;
         let bob = house.account("bob").await;
         let me = &house.signed_in(&bob).await;
         let (ninth, tenth) = (another("9", None), another("10", None));

@@ -2,10 +2,11 @@
 
 mod accounts;
 mod faults;
-mod identities;
 mod hooks;
+mod identities;
 mod issues;
 mod mail;
+mod oauth;
 mod organisations;
 mod passwords;
 mod roles;

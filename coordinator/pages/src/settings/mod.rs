@@ -1,5 +1,6 @@
 //! The pages on which people change what is theirs: profile, password, keys, tokens, sessions.
 
+pub mod apps;
 pub mod email;
 pub mod identities;
 pub mod keys;
@@ -30,6 +31,7 @@ enum Section {
     SecondFactor,
     Wallets,
     Identities,
+    Apps,
     Keys,
     Tokens,
     Sessions,
@@ -37,13 +39,14 @@ enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Profile,
         Self::Email,
         Self::Password,
         Self::SecondFactor,
         Self::Wallets,
         Self::Identities,
+        Self::Apps,
         Self::Keys,
         Self::Tokens,
         Self::Sessions,
@@ -58,6 +61,7 @@ impl Section {
             Self::SecondFactor => "Second factor",
             Self::Wallets => "Wallets",
             Self::Identities => "Other accounts",
+            Self::Apps => "Applications",
             Self::Keys => "SSH keys",
             Self::Tokens => "Access tokens",
             Self::Sessions => "Sessions",
@@ -73,6 +77,7 @@ impl Section {
             Self::SecondFactor => "/-/settings/second-factor",
             Self::Wallets => "/-/settings/wallets",
             Self::Identities => "/-/settings/identities",
+            Self::Apps => "/-/settings/apps",
             Self::Keys => "/-/settings/keys",
             Self::Tokens => "/-/settings/tokens",
             Self::Sessions => "/-/settings/sessions",
@@ -88,6 +93,7 @@ impl Section {
             Self::SecondFactor => Icon::Shield,
             Self::Wallets => Icon::Token,
             Self::Identities => Icon::Globe,
+            Self::Apps => Icon::Code,
             Self::Keys => Icon::Key,
             Self::Tokens => Icon::Token,
             Self::Sessions => Icon::Device,

@@ -3,6 +3,91 @@
 use super::{ALL, Case, FORM, JSON, case, with};
 
 pub const CASES: &[Case] = &[
+    // Only the tokens of applications count here, and none of the callers' is one.
+    case(
+        "GET /oauth/authorize",
+        "/oauth/authorize",
+        [400, 401, 401, 401, 401],
+    ),
+    with(
+        "POST /oauth/authorize",
+        "/oauth/authorize",
+        FORM,
+        "decision=allow",
+        [401; 5],
+    ),
+    with(
+        "POST /oauth/token",
+        "/oauth/token",
+        FORM,
+        "grant_type=password",
+        [400, 401, 401, 401, 401],
+    ),
+    with("POST /oauth/revoke", "/oauth/revoke", FORM, "token=t", [401; 5]),
+    case("GET /oauth/scopes", "/oauth/scopes", [200, 401, 401, 401, 401]),
+    case("GET /oauth/jwks", "/oauth/jwks", [200, 401, 401, 401, 401]),
+    case("GET /oauth/apps", "/oauth/apps", [401; 5]),
+    case("GET /oauth/authorizations", "/oauth/authorizations", [401; 5]),
+    case(
+        "DELETE /oauth/authorizations/{id:digits}",
+        "/oauth/authorizations/1",
+        [401; 5],
+    ),
+    case(
+        "GET /.well-known/openid-configuration",
+        "/.well-known/openid-configuration",
+        ALL,
+    ),
+    case(
+        "GET /.well-known/oauth-authorization-server",
+        "/.well-known/oauth-authorization-server",
+        ALL,
+    ),
+    case(
+        "GET /-/settings/apps",
+        "/-/settings/apps",
+        [303, 403, 200, 200, 200],
+    ),
+    with(
+        "POST /-/settings/apps",
+        "/-/settings/apps",
+        FORM,
+        "name=app&redirectUris=https://app.example/",
+        [401, 403, 403, 403, 403],
+    ),
+    case(
+        "GET /-/settings/apps/{id:digits}",
+        "/-/settings/apps/1",
+        [303, 403, 404, 404, 404],
+    ),
+    with(
+        "POST /-/settings/apps/{id:digits}",
+        "/-/settings/apps/1",
+        FORM,
+        "name=app&redirectUris=https://app.example/",
+        [401, 403, 404, 404, 404],
+    ),
+    with(
+        "POST /-/settings/apps/{id:digits}/secret",
+        "/-/settings/apps/1/secret",
+        FORM,
+        "",
+        [401, 403, 403, 403, 403],
+    ),
+    with(
+        "POST /-/settings/apps/{id:digits}/remove",
+        "/-/settings/apps/1/remove",
+        FORM,
+        "",
+        [401, 403, 403, 403, 403],
+    ),
+    with(
+        "POST /-/settings/authorizations/{id:digits}/remove",
+        "/-/settings/authorizations/1/remove",
+        FORM,
+        "",
+        [401, 403, 403, 403, 403],
+    ),
     // Nobody signs in at another site where none is set up.
     with(
         "POST /api/auth/sign-in/social",

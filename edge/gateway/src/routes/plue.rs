@@ -69,6 +69,13 @@ routes! {
         Get "/-/settings/identities";
         Post "/-/settings/identities/{provider}" .preset(Preset::Auth);
         Post "/-/settings/identities/{provider}/{subject}/remove";
+        Get "/-/settings/apps";
+        Post "/-/settings/apps";
+        Get "/-/settings/apps/{id:digits}";
+        Post "/-/settings/apps/{id:digits}";
+        Post "/-/settings/apps/{id:digits}/secret";
+        Post "/-/settings/apps/{id:digits}/remove";
+        Post "/-/settings/authorizations/{id:digits}/remove";
         Get "/-/settings/keys";
         Post "/-/settings/keys";
         Post "/-/settings/keys/{id:digits}/remove";
@@ -179,6 +186,8 @@ routes! {
         Get "/assets/{path:rest}" .cache(Cache::Fingerprinted);
         Get "/robots.txt" .cache(Cache::Door);
         Get "/favicon.ico" .cache(Cache::Door);
+        Get "/.well-known/openid-configuration";
+        Get "/.well-known/oauth-authorization-server";
     }
     ASSET {
         Get "/.well-known/{path:rest}";

@@ -8,6 +8,8 @@ const AUTH: Route = Route::of(Class::Login, Dialect::BetterAuth);
 const REPOS: Route = Route::of(Class::Wit, Dialect::Plue);
 const V1: Route = Route::of(Class::V1, Dialect::Message);
 const TRPC: Route = Route::of(Class::Trpc, Dialect::Trpc);
+/// The question to a person.
+const CONSENT: Route = Route::of(Class::OAuth, Dialect::Page);
 const OAUTH: Route = Route::of(Class::OAuth, Dialect::OAuth);
 const NPM: Route = Route::of(Class::Npm, Dialect::Plue);
 const OCI: Route = Route::of(Class::Oci, Dialect::Oci);
@@ -183,17 +185,20 @@ routes! {
         Put "/api/v1/orgs/{org}/memberships/{username}";
         Delete "/api/v1/orgs/{org}/memberships/{username}";
     }
-    OAUTH {
+    CONSENT.built() {
         Get "/oauth/authorize";
-        Post "/oauth/authorize";
+        Post "/oauth/authorize" .known().csrf(Csrf::Form);
+    }
+    OAUTH.built() {
         Post "/oauth/token" .csrf(Csrf::Token);
         Post "/oauth/revoke" .csrf(Csrf::Token);
         Get "/oauth/scopes";
+        Get "/oauth/jwks" .preset(Preset::Relaxed);
     }
-    OAUTH.known() {
+    OAUTH.known().built() {
         Get "/oauth/apps";
         Get "/oauth/authorizations";
-        Delete "/oauth/authorizations/{id}";
+        Delete "/oauth/authorizations/{id:digits}";
     }
     NPM {
         Get "/api/packages/-/ping";

@@ -41,7 +41,10 @@ async fn page_of(site: &Site, visit: &Visit) -> Result<Identities, Failure> {
 
 /// Lets the page's forms lead on to where accounts are linked.
 fn leading_on(site: &Site, mut response: Response) -> Response {
-    let policy = site.github.as_ref().and_then(|github| page_policy(github.origin()));
+    let policy = site
+        .github
+        .as_ref()
+        .and_then(|github| page_policy(github.origin()));
     if let Some(policy) = policy {
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }

@@ -1,5 +1,6 @@
 //! What people change about themselves, by forms.
 
+pub mod apps;
 pub mod email;
 pub mod identities;
 pub mod keys;
