@@ -68,11 +68,6 @@ pub enum Arrival {
     Refused(Why),
 }
 
-enum Came {
-    To(Outcome),
-    Refused(Why),
-}
-
 /// Opens a session of the account that the identity opens. Where it opens none, it is linked to the
 /// account that has proven the same address, and opens that; where no account has the address and
 /// everybody may join, one is made. An account that has the address and never proved it is not
@@ -91,7 +86,7 @@ pub async fn sign_in(forge: &Forge, shown: &Shown, client: Client, now_ms: i64) 
                 if let Some(found) = rows::find(tx, shown.provider, &shown.subject).await? {
                     let account = account_rows::lock(tx, found.account_id).await?;
                     let Some(account) = account.filter(|account| !account.is_disabled) else {
-                        return Ok(Came::Refused(Why::Disabled));
+                        return Ok(Err(Why::Disabled));
                     };
                     let seen = IdentityRow {
                         login: shown.login.clone(),
@@ -100,7 +95,7 @@ pub async fn sign_in(forge: &Forge, shown: &Shown, client: Client, now_ms: i64) 
                     rows::set_last_used(tx, &seen, now_ms).await?;
                     return step_in(forge, tx, fresh, account, shown.provider, now_ms)
                         .await
-                        .map(Came::To);
+                        .map(Ok);
                 }
                 let known = match email {
                     Some(email) => account_rows::by_email(tx, email).await?,
@@ -109,18 +104,18 @@ pub async fn sign_in(forge: &Forge, shown: &Shown, client: Client, now_ms: i64) 
                 if let Some(known) = known {
                     let account = account_rows::lock(tx, known.id).await?.ok_or(Error::NotFound)?;
                     if account.is_disabled {
-                        return Ok(Came::Refused(Why::Disabled));
+                        return Ok(Err(Why::Disabled));
                     }
                     if account.email_verified_at_ms.is_none() || account.email != known.email {
-                        return Ok(Came::Refused(Why::Unproven));
+                        return Ok(Err(Why::Unproven));
                     }
                     join_to(forge, tx, caller, &account, shown, now_ms).await?;
                     return step_in(forge, tx, fresh, account, shown.provider, now_ms)
                         .await
-                        .map(Came::To);
+                        .map(Ok);
                 }
                 if !forge.lets_people_join() {
-                    return Ok(Came::Refused(Why::Closed));
+                    return Ok(Err(Why::Closed));
                 }
                 let name = free_name(tx, shown).await?;
                 let display_name: String = shown
@@ -152,16 +147,16 @@ pub async fn sign_in(forge: &Forge, shown: &Shown, client: Client, now_ms: i64) 
                 let account = account_rows::by_id(tx, id).await?.ok_or(Error::NotFound)?;
                 enter(tx, fresh, account, shown.provider, now_ms)
                     .await
-                    .map(|account| Came::To(Outcome::In(account)))
+                    .map(|account| Ok(Outcome::In(account)))
             })
         })
         .await?;
     match came {
-        Came::To(outcome) => match outcome.into_opened(fresh)? {
+        Ok(outcome) => match outcome.into_opened(fresh)? {
             Some(opened) => Ok(Arrival::In(Box::new(opened))),
             None => Err(Error::Unauthenticated),
         },
-        Came::Refused(why) => Ok(Arrival::Refused(why)),
+        Err(why) => Ok(Arrival::Refused(why)),
     }
 }
 

@@ -56,15 +56,8 @@ pub async fn nonce(forge: &Forge, now_ms: i64) -> Result<String, Error> {
     Ok(nonce)
 }
 
-/// What came of a wallet that was shown.
-enum Came {
-    /// As of everything that signs in.
-    To(Outcome),
-    /// Its account is disabled.
-    Disabled,
-    /// No account has it, and nobody may make one.
-    Unknown,
-}
+const DISABLED: &str = "this account is disabled; ask an administrator of this site";
+const UNKNOWN: &str = "no account has this wallet; sign in otherwise and link it in your settings";
 
 /// Opens a session of the account that has the wallet; none where the nonce does not hold. Where
 /// none has it and everybody may join, one is made, and named after the address.
@@ -82,20 +75,18 @@ pub async fn sign_in(
         .in_tx("wallets.sign_in", |tx| {
             Box::pin(async move {
                 if !rows::take_nonce(tx, &shown.nonce, now_ms).await? {
-                    return Ok(Came::To(Outcome::Nobody));
+                    return Ok(Ok(Outcome::Nobody));
                 }
                 if let Some(wallet) = rows::find(tx, &shown.address).await? {
                     let account = account_rows::lock(tx, wallet.account_id).await?;
                     let Some(account) = account.filter(|account| !account.is_disabled) else {
-                        return Ok(Came::Disabled);
+                        return Ok(Err(DISABLED));
                     };
                     rows::set_last_used(tx, &shown.address, now_ms).await?;
-                    return step_in(forge, tx, fresh, account, "wallet", now_ms)
-                        .await
-                        .map(Came::To);
+                    return step_in(forge, tx, fresh, account, "wallet", now_ms).await.map(Ok);
                 }
                 if !forge.lets_people_join() {
-                    return Ok(Came::Unknown);
+                    return Ok(Err(UNKNOWN));
                 }
                 let name = free_name(tx, &shown.address).await?;
                 let new = Newcomer {
@@ -106,19 +97,12 @@ pub async fn sign_in(
                 let account = join(tx, caller, &new, &shown.address, now_ms).await?;
                 enter(tx, fresh, account, "wallet", now_ms)
                     .await
-                    .map(|account| Came::To(Outcome::In(account)))
+                    .map(|account| Ok(Outcome::In(account)))
             })
         })
         .await?;
-    match came {
-        Came::To(outcome) => outcome.into_opened(fresh),
-        Came::Disabled => Err(Error::Forbidden(
-            "this account is disabled; ask an administrator of this site".to_owned(),
-        )),
-        Came::Unknown => Err(Error::Forbidden(
-            "no account has this wallet; sign in otherwise and link it in your settings".to_owned(),
-        )),
-    }
+    let outcome = came.map_err(|why| Error::Forbidden(why.to_owned()))?;
+    outcome.into_opened(fresh)
 }
 
 /// A name that nobody has, made of an address: its first six and last four signs, else more of
