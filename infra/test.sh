@@ -3,6 +3,7 @@
 set -u
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/plue/target}"
+export PLUE_BUILD_PROFILE=dev
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
 

@@ -12,11 +12,9 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-WASM_BINDGEN=0.2.129
 LIMIT_BYTES=1048576
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/plue"
-tools="${PLUE_TOOLS_DIR:-$cache/tools}"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$cache/target}"
 out=edge/cloudflare/build
 features=
@@ -42,7 +40,7 @@ cannot() {
 fingerprint() {
     {
         cat Cargo.lock Cargo.toml package-lock.json infra/edge/build.sh "$shim"
-        find contract edge/gateway edge/cloudflare/src edge/cloudflare/Cargo.toml edge/cloudflare/shim.js edge/cloudflare/glue.js -type f \
+        find contract edge/gateway infra/edge/bindgen edge/cloudflare/src edge/cloudflare/Cargo.toml edge/cloudflare/shim.js edge/cloudflare/glue.js -type f \
             \( -name '*.rs' -o -name '*.toml' -o -name '*.json' -o -name '*.js' \) -print | LC_ALL=C sort | while IFS= read -r file; do
             printf '%s\n' "$file"
             cat "$file"
@@ -90,21 +88,16 @@ if [ ! -x node_modules/.bin/esbuild ] || [ ! -x node_modules/.bin/wasm-opt ] || 
     npm ci --no-fund --no-audit >&2 || cannot "npm could not install its packages" "npm ci"
 fi
 
-# The tool is built without optimisation: it runs for a second and would compile for minutes.
-bindgen="$tools/bin/wasm-bindgen"
-if [ "$("$bindgen" --version 2>/dev/null)" != "wasm-bindgen $WASM_BINDGEN" ]; then
-    say "installing wasm-bindgen-cli $WASM_BINDGEN (some minutes, once)"
-    cargo install --quiet --locked --debug --force --root "$tools" --target-dir "$CARGO_TARGET_DIR/tools" \
-        "wasm-bindgen-cli@$WASM_BINDGEN" >&2 ||
-        cannot "cargo could not install wasm-bindgen-cli" \
-            "cargo install --locked --debug --root '$tools' wasm-bindgen-cli@$WASM_BINDGEN"
-fi
-
 say "building"
 rm -f "$stamp"
 work="$CARGO_TARGET_DIR/edge-worker"
 rm -rf "$work"
 mkdir -p "$work" "$out"
+
+# It runs for a second: built as quickly as can be, beside what `make run` or the tests have built already.
+profile="${PLUE_BUILD_PROFILE:-quick}"
+cargo build --quiet --locked --profile "$profile" -p plue-edge-bindgen >&2
+[ "$profile" != dev ] || profile=debug
 
 # `build-std` is a switch of cargo that stable compilers have under this name only. The flags
 # replace whatever the user's environment has for native builds. Every runtime has SIMD, and hashes
@@ -112,9 +105,8 @@ mkdir -p "$work" "$out"
 RUSTC_BOOTSTRAP=1 WASM_BINDGEN_USE_JS_SYS=1 RUSTFLAGS="-Cpanic=unwind -Ctarget-feature=+simd128" cargo build --quiet \
     -Zbuild-std=std,panic_unwind --target wasm32-unknown-unknown --profile edge \
     -p plue-edge-cloudflare --features "$features" >&2
-"$bindgen" --target module --no-typescript --out-dir "$work" --out-name index \
-    --experimental-reset-state-function --force-enable-abort-handler \
-    "$CARGO_TARGET_DIR/wasm32-unknown-unknown/edge/plue_edge_cloudflare.wasm"
+"$CARGO_TARGET_DIR/$profile/plue-edge-bindgen" \
+    "$CARGO_TARGET_DIR/wasm32-unknown-unknown/edge/plue_edge_cloudflare.wasm" "$work"
 # Named features only: the optimiser must not write what the runtime does not read yet.
 node_modules/.bin/wasm-opt -O3 "$work/index_bg.wasm" -o "$work/optimised.wasm" \
     --enable-mutable-globals --enable-sign-ext --enable-nontrapping-float-to-int --enable-bulk-memory \

@@ -371,6 +371,66 @@ fn the_pure_crates_keep_their_dependency_budget() {
     }
 }
 
+/// The quoted words of `deny.toml` between two marks: its lists, which cargo-deny reads too.
+fn denied_or_allowed(from: &str, to: &str, word: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join("deny.toml")).unwrap();
+    let list = text.split_once(from).unwrap().1.split_once(to).unwrap().0;
+    let words: Vec<String> = list
+        .lines()
+        .filter_map(|line| line.split_once(word)?.1.split('"').next().map(str::to_owned))
+        .collect();
+    assert!(!words.is_empty(), "deny.toml has no list after {from}");
+    words
+}
+
+/// What cargo-deny says without a network, said without cargo-deny: it takes minutes to build.
+#[test]
+fn every_dependency_may_travel_with_plue() {
+    let output = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()))
+        .current_dir(root())
+        .args([
+            "metadata",
+            "--locked",
+            "--offline",
+            "--all-features",
+            "--format-version",
+            "1",
+        ])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let allowed = denied_or_allowed("allow = [", "]", "    \"");
+    let banned = denied_or_allowed("deny = [", "\n]", "crate = \"");
+
+    let mut wrong = Vec::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        // Our own have no source; their licence is the project's.
+        let Some(source) = package["source"].as_str() else {
+            continue;
+        };
+        let name = package["name"].as_str().unwrap();
+        if !source.starts_with("registry+") {
+            wrong.push(format!("{name} comes from {source}"));
+        }
+        if banned.iter().any(|word| word == name) {
+            wrong.push(format!("{name} is banned; deny.toml says why"));
+        }
+        let licence = package["license"].as_str().unwrap_or_default();
+        let may = spdx::Expression::parse_mode(licence, spdx::ParseMode::LAX).is_ok_and(|expression| {
+            expression.evaluate(|requirement| allowed.contains(&requirement.to_string()))
+        });
+        if !may {
+            wrong.push(format!("{name} is under {licence:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn every_test_program_of_the_harness_runs() {
     // A folder without a main.rs would be left out without a word.

@@ -8,7 +8,9 @@
 mod directory;
 mod error;
 mod key;
+#[cfg(feature = "s3")]
 mod s3;
+mod settings;
 
 use std::path::Path;
 use std::pin::Pin;
@@ -20,9 +22,10 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 pub use error::BlobError;
 pub use key::{BlobKey, PackPart};
-pub use s3::S3Settings;
+pub use settings::S3Settings;
 
 use directory::Directory;
+#[cfg(feature = "s3")]
 use s3::Bucket;
 
 /// Where blobs are kept; cheap to clone.
@@ -32,6 +35,7 @@ pub struct Blobs(Arc<Kept>);
 #[derive(Debug)]
 enum Kept {
     Directory(Directory),
+    #[cfg(feature = "s3")]
     Bucket(Bucket),
 }
 
@@ -99,6 +103,7 @@ macro_rules! on_either {
         let began = tokio::time::Instant::now();
         let outcome = match &*$blobs.0 {
             Kept::Directory($kept) => $call,
+            #[cfg(feature = "s3")]
             Kept::Bucket($kept) => $call,
         };
         let labels = [("store", $blobs.kind()), ("operation", $operation)];
@@ -119,14 +124,25 @@ impl Blobs {
     }
 
     /// Keeps blobs in a bucket; says nothing to the network yet.
+    #[cfg(feature = "s3")]
     pub fn s3(settings: S3Settings) -> Result<Blobs, BlobError> {
         Ok(Blobs(Arc::new(Kept::Bucket(Bucket::new(settings)?))))
+    }
+
+    /// Refuses: the client for S3, which takes longest of all to compile, was left out of this program.
+    #[cfg(not(feature = "s3"))]
+    pub fn s3(_: S3Settings) -> Result<Blobs, BlobError> {
+        Err(BlobError::BadSetting {
+            name: "S3_BUCKET",
+            why: "needs the client for S3, which this program was built without; build it with cargo's feature `s3`",
+        })
     }
 
     /// Names the store: `directory` or `s3`.
     pub fn kind(&self) -> &'static str {
         match &*self.0 {
             Kept::Directory(_) => "directory",
+            #[cfg(feature = "s3")]
             Kept::Bucket(_) => "s3",
         }
     }
