@@ -56,9 +56,9 @@ trap stop EXIT
 
 infra/need.sh build
 say "building the coordinator (minutes the first time, seconds after)"
-# The client for S3 takes longest of all to compile, and most who run this have no bucket.
+# What speaks to S3 and to a collector of traces is a fifth of what there is to compile, and most who run this have neither.
 features="--no-default-features"
-[ -z "${S3_BUCKET:-}" ] || features=""
+[ -z "${S3_BUCKET:-}${OTEL_EXPORTER_OTLP_ENDPOINT:-}" ] || features=""
 build cargo build --locked --profile quick -p plue $features
 plue="$CARGO_TARGET_DIR/quick/plue"
 

@@ -21,4 +21,5 @@ pub mod rehearsal;
 pub mod server;
 pub mod ssh;
 pub mod telemetry;
+#[cfg_attr(not(feature = "traces"), path = "untraced.rs")]
 pub mod traces;
