@@ -22,7 +22,8 @@ mod words {
     pub const BINARY: &str = "Binary file.";
     pub const SAME: &str = "No line changed.";
     pub const NOTHING: &str = "There is nothing between them";
-    pub const NOTHING_HINT: &str = "Both stand for the same content.";
+    pub const NOTHING_HINT: &str = "Both stand for the same commit.";
+    pub const BEHIND_ONLY: &str = "Nothing is new here";
     pub const BROWSE: &str = "Browse files";
 }
 
@@ -166,7 +167,16 @@ pub fn compare(frame: &Frame, head: &Head, between: &Between, changes: &Changes)
             @if between.unrelated { " They have no history in common." }
         }
         @if between.items.is_empty() && changes.files.is_empty() {
-            div.empty { (icon(Icon::Compare)) p { strong { (words::NOTHING) } } p { (words::NOTHING_HINT) } }
+            div.empty {
+                (icon(Icon::Compare))
+                @if between.behind == "0" {
+                    p { strong { (words::NOTHING) } }
+                    p { (words::NOTHING_HINT) }
+                } @else {
+                    p { strong { (words::BEHIND_ONLY) } }
+                    p { (between.base) " has all that " (between.head) " has, and more. Turn around to see it." }
+                }
+            }
         } @else {
             details.commits-between open[between.items.len() <= 10] {
                 summary { (counted(between.items.len() as i64, "commit", "commits")) }

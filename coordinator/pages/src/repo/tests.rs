@@ -86,3 +86,24 @@ fn names_are_text_ghsa_vgvf_3qq3() {
     );
     assert!(html.contains("{{7*7}}"));
 }
+
+#[test]
+fn a_comparison_without_anything_new_says_which_way_it_is_empty() {
+    let between = |behind: &str| changes::Between {
+        base: "main".into(),
+        head: "side".into(),
+        ahead: "0".into(),
+        behind: behind.into(),
+        items: Vec::new(),
+        unrelated: false,
+    };
+    let frame = Frame {
+        site: "Plue".into(),
+        viewer: None,
+        path: "/ada/engine/compare/main...side".into(),
+        notice: None,
+    };
+    let page = |behind| changes::compare(&frame, &head(), &between(behind), &changes::Changes::default());
+    assert!(page("0").contains("Both stand for the same commit."));
+    assert!(page("3").contains("main has all that side has, and more."));
+}

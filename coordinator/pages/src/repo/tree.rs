@@ -96,7 +96,8 @@ pub fn table(head: &Head, spot: &Spot, folder: &Folder) -> Markup {
                 tbody {
                     @if !spot.path.is_empty() {
                         @let up = spot.path.rsplit_once('/').map_or("", |(up, _)| up);
-                        tr { td colspan="3" { (icon(Icon::Folder)) a href=(address(head, Sight::Tree, &spot.name, up)) data-row aria-label=(words::UP) { ".." } } }
+                        // Three cells: a wide one would keep the middle column where the others leave it out.
+                        tr { td { (icon(Icon::Folder)) a href=(address(head, Sight::Tree, &spot.name, up)) data-row aria-label=(words::UP) { ".." } } td {} td {} }
                     }
                     @for entry in folder.entries.iter().take(MAX_ENTRIES) {
                         @let path = within(&entry.name);
