@@ -117,7 +117,11 @@ impl Site {
     /// Fails unless a forge starts on what is there and has every push that was answered, whole.
     fn look(&self, settings: Settings) -> (anyhow::Result<()>, Settings) {
         match settings.try_start() {
-            Ok(plue) => (self.look_at(&plue), plue.kill().unwrap()),
+            Ok(plue) => {
+                let found = self.look_at(&plue);
+                let found = found.with_context(|| format!("the forge said:\n{}", plue.process().errors()));
+                (found, plue.kill().unwrap())
+            }
             Err((error, settings)) => (Err(error.context("the forge does not start")), settings),
         }
     }
