@@ -65,6 +65,8 @@ topics! {
     IssueComment = "issue_comment", "issue_comment";
     /// Who may use a repository.
     Member = "member", "member";
+    /// Who likes a repository.
+    Star = "star", "star";
 }
 
 impl Topic {
@@ -82,7 +84,7 @@ impl Topic {
 macro_rules! shapes {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(rename_all = "camelCase")]
         pub struct $name {
@@ -232,6 +234,8 @@ shapes! {
         archived: Option<Was>,
         /// Its former default bookmark.
         default_bookmark: Option<Was>,
+        /// What it was about, with commas between.
+        topics: Option<Was>,
     }
     /// From whom a repository came.
     Transferred {
@@ -424,6 +428,10 @@ events! {
     MemberEdited(Member) = "member.edited", Member, Some("edited");
     /// Somebody was shown out of a repository.
     MemberRemoved(Member) = "member.removed", Member, Some("removed");
+    /// Somebody gave a repository a star.
+    RepoStarred(Nothing) = "repo.starred", Star, Some("created");
+    /// Somebody took their star back.
+    RepoUnstarred(Nothing) = "repo.unstarred", Star, Some("deleted");
 }
 
 impl Event {

@@ -621,6 +621,7 @@ async fn chores(
         jobs::run(&site, Lane::Whole, &worker),
         jobs::run(&site, Lane::Mail, &worker),
         jobs::run(&site, Lane::Hooks, &worker),
+        jobs::run(&site, Lane::People, &worker),
         jobs::run(&site, Lane::Rest, &worker),
         jobs::evict(&site, cache_interval),
         watcher,

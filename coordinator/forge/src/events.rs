@@ -2,12 +2,14 @@
 //! are told from there. Neither is an event without its cause nor a cause without its event.
 
 use crate::access::repositories::can_read;
+use crate::jobs::{self, Job, NewJob};
 use crate::repositories::Repository;
-use crate::{Error, Forge, audit, hooks};
+use crate::{Error, Forge, audit, follow_up, hooks};
 use plue_contract::events::{self, Actor, Envelope, Event, Topic, moment};
-use plue_contract::{AccountId, Caller, RepoId};
+use plue_contract::{AccountId, Caller, RepoId, Who};
 use plue_store::events::{self as rows, Cause, EventRow, NewEventRow};
 use plue_store::hooks as hook_rows;
+use plue_store::notifications as notification_rows;
 use plue_store::repositories as repository_rows;
 use plue_store::{Conn, Tx};
 use std::collections::HashMap;
@@ -19,7 +21,36 @@ const SWEPT_AT_ONCE: i64 = 1_000;
 /// The most events of one part of a stream.
 const A_PART: i64 = 200;
 
-/// Writes down what happened in a repository, and what its webhooks are owed of it.
+/// Who did something, as events name them.
+#[derive(Clone, Debug)]
+pub(crate) struct Doer {
+    /// The account, if it was one.
+    pub(crate) id: Option<AccountId>,
+    /// Its name, or what it was instead.
+    pub(crate) name: String,
+    /// The only repositories in which they may do something, where there is such a list.
+    pub(crate) only: Option<Vec<RepoId>>,
+    /// The request that it follows from.
+    pub(crate) request_id: String,
+}
+
+impl Doer {
+    /// Who calls.
+    pub(crate) fn of(caller: &Caller) -> Self {
+        let (id, name) = audit::actor(&caller.who);
+        Self {
+            id,
+            name,
+            only: match &caller.who {
+                Who::Account { repositories, .. } => repositories.clone(),
+                _ => None,
+            },
+            request_id: caller.request_id.clone(),
+        }
+    }
+}
+
+/// Writes down what a caller did in a repository, and what its webhooks are owed of it.
 pub(crate) async fn tell(
     tx: &mut Tx<'_>,
     caller: &Caller,
@@ -27,16 +58,42 @@ pub(crate) async fn tell(
     happened: &[Event],
     now_ms: i64,
 ) -> Result<(), Error> {
+    tell_of(tx, &Doer::of(caller), repository, happened, now_ms).await
+}
+
+/// Does what [`tell`] does, of what somebody did who does not call any more.
+pub(crate) async fn tell_of(
+    tx: &mut Tx<'_>,
+    doer: &Doer,
+    repository: RepoId,
+    happened: &[Event],
+    now_ms: i64,
+) -> Result<(), Error> {
     if happened.is_empty() {
         return Ok(());
     }
-    let ids = write(tx, caller, repository, happened, now_ms).await?;
+    let ids = write(tx, doer, repository, happened, now_ms).await?;
+    let followed = ids
+        .iter()
+        .zip(happened)
+        .filter(|(_, event)| follow_up::follows(event));
+    let followed: Vec<i64> = followed.map(|(id, _)| *id).collect();
+    if !followed.is_empty() {
+        let new = NewJob {
+            job: Job::FollowUp {
+                events: followed,
+                only: doer.only.clone(),
+            },
+            run_after_ms: now_ms,
+        };
+        jobs::enqueue_in(tx, new, &doer.request_id, now_ms).await?;
+    }
     let hooks = hook_rows::listening(tx, repository).await?;
     for (id, topics) in hooks {
         let wanted = ids.iter().zip(happened);
         let wanted = wanted.filter(|(_, event)| hooks::wants(&topics, event.topic()));
         let wanted: Vec<_> = wanted.map(|(id, event)| (*id, event.word())).collect();
-        hooks::owe(tx, plue_contract::HookId(id), &wanted, &caller.request_id, now_ms).await?;
+        hooks::owe(tx, plue_contract::HookId(id), &wanted, &doer.request_id, now_ms).await?;
     }
     Ok(())
 }
@@ -44,16 +101,15 @@ pub(crate) async fn tell(
 /// Writes events down, and nothing else; their numbers.
 pub(crate) async fn write(
     tx: &mut Tx<'_>,
-    caller: &Caller,
+    doer: &Doer,
     repository: RepoId,
     happened: &[Event],
     now_ms: i64,
 ) -> Result<Vec<i64>, Error> {
-    let (actor_id, actor) = audit::actor(&caller.who);
     let cause = Cause {
         repository,
-        actor_id: actor_id.map(|id| id.0),
-        actor: &actor,
+        actor_id: doer.id.map(|id| id.0),
+        actor: &doer.name,
         at_ms: now_ms,
     };
     let row = |event: &Event| {
@@ -124,7 +180,8 @@ pub(crate) async fn sweep(forge: &Forge, now_ms: i64) -> Result<u64, Error> {
                 Box::pin(async move {
                     let events = rows::sweep(tx, before_ms, SWEPT_AT_ONCE).await?;
                     let deliveries = hook_rows::sweep(tx, before_ms, SWEPT_AT_ONCE).await?;
-                    Ok::<_, Error>(events + deliveries)
+                    let notices = notification_rows::sweep(tx, before_ms, SWEPT_AT_ONCE).await?;
+                    Ok::<_, Error>(events + deliveries + notices)
                 })
             })
             .await?;

@@ -4,7 +4,7 @@
 //! them does is a function of the noun that it is about.
 
 use crate::mail::{self, Letter};
-use crate::{Error, Forge, browse, edge, events, expiry, hooks, maintenance, sessions, sweeper};
+use crate::{Error, Forge, browse, edge, events, expiry, follow_up, hooks, maintenance, sessions, sweeper};
 use plue_contract::{HookId, RepoId, causes};
 use plue_store::Tx;
 use plue_store::hooks as hook_rows;
@@ -69,6 +69,14 @@ pub enum Job {
     },
     /// Forget events and deliveries of long ago.
     SweepEvents,
+    /// Do what follows for people from what happened.
+    FollowUp {
+        /// The numbers of the events.
+        events: Vec<i64>,
+        /// The only repositories in which who caused them may do something, where there is such a list.
+        #[serde(default)]
+        only: Option<Vec<RepoId>>,
+    },
 }
 
 /// Jobs that wait for each other. Those of one lane run one after the other, or a few at once, and no
@@ -81,25 +89,29 @@ pub enum Lane {
     Mail,
     /// What is told to others, who may take their time.
     Hooks,
+    /// What follows for people, who wait for it.
+    People,
     /// All the rest.
     Rest,
 }
 
-/// The kinds of the jobs of [`Lane::Whole`], [`Lane::Mail`] and [`Lane::Hooks`], and all of these.
+/// The kinds of the jobs of all lanes but [`Lane::Rest`], and all of these.
 const WHOLE: &[&str] = &["prepare", "expire"];
 const MAIL: &[&str] = &["mail"];
 const HOOKS: &[&str] = &["deliver"];
-const APART: &[&str] = &["prepare", "expire", "mail", "deliver"];
+const PEOPLE: &[&str] = &["follow_up"];
+const APART: &[&str] = &["prepare", "expire", "mail", "deliver", "follow_up"];
 
 impl Lane {
     /// Every lane.
-    pub const ALL: [Self; 4] = [Self::Whole, Self::Mail, Self::Hooks, Self::Rest];
+    pub const ALL: [Self; 5] = [Self::Whole, Self::People, Self::Mail, Self::Hooks, Self::Rest];
 
     fn jobs(self) -> Which<'static> {
         match self {
             Self::Whole => Which::Of(WHOLE),
             Self::Mail => Which::Of(MAIL),
             Self::Hooks => Which::Of(HOOKS),
+            Self::People => Which::Of(PEOPLE),
             Self::Rest => Which::OtherThan(APART),
         }
     }
@@ -108,7 +120,7 @@ impl Lane {
     const fn width(self) -> usize {
         match self {
             Self::Hooks => 8,
-            Self::Whole | Self::Mail | Self::Rest => 1,
+            Self::Whole | Self::Mail | Self::People | Self::Rest => 1,
         }
     }
 
@@ -118,7 +130,7 @@ impl Lane {
         match self {
             // Whoever waits to be told should not wait long because a coordinator died.
             Self::Hooks => 10_000,
-            Self::Whole | Self::Mail | Self::Rest => 30 * 60 * 1000,
+            Self::Whole | Self::Mail | Self::People | Self::Rest => 30 * 60 * 1000,
         }
     }
 }
@@ -145,6 +157,7 @@ impl Job {
             Self::Mail { .. } => "mail",
             Self::Deliver { .. } => "deliver",
             Self::SweepEvents => "sweep_events",
+            Self::FollowUp { .. } => "follow_up",
         }
     }
 
@@ -155,6 +168,9 @@ impl Job {
                 self.kind().to_owned()
             }
             Self::Deliver { hook } => format!("{}:{hook}", self.kind()),
+            Self::FollowUp { events, .. } => {
+                format!("{}:{}", self.kind(), events.first().copied().unwrap_or_default())
+            }
             Self::PurgeDeleted { repository }
             | Self::Maintain { repository }
             | Self::Prepare { repository }
@@ -188,6 +204,9 @@ impl Job {
             }
             Self::Deliver { hook } => hooks::deliver::deliver(forge, *hook, now_ms).await,
             Self::SweepEvents => events::sweep(forge, now_ms).await.map(drop),
+            Self::FollowUp { events, only } => {
+                follow_up::run(forge, events, only.as_deref(), request_id, now_ms).await
+            }
         }
     }
 
@@ -443,6 +462,10 @@ mod tests {
             },
             Job::Deliver { hook: HookId(7) },
             Job::SweepEvents,
+            Job::FollowUp {
+                events: vec![7, 8],
+                only: Some(vec![RepoId(7)]),
+            },
         ];
         for job in jobs {
             let text = payload(&job).expect("a job is plain data");
@@ -459,7 +482,7 @@ mod tests {
 
     #[test]
     fn what_has_a_lane_of_its_own_is_not_in_the_rest() {
-        assert_eq!(APART, [WHOLE, MAIL, HOOKS].concat());
+        assert_eq!(APART, [WHOLE, MAIL, HOOKS, PEOPLE].concat());
     }
 
     #[test]

@@ -8,6 +8,7 @@
 use crate::accounts::link_token;
 use crate::audit::{Action, Note, note};
 use crate::jobs::{self, Job, NewJob};
+use crate::notifications::{self, Reason};
 use crate::{Error, Forge};
 use plue_contract::credentials::secret_hash;
 use plue_contract::{AccountId, AccountName, Caller, causes};
@@ -63,6 +64,15 @@ pub enum Letter {
         account: AccountName,
         /// What it is.
         news: News,
+    },
+    /// What happened to an issue, to somebody who hears of it.
+    Issue {
+        /// Who hears of it.
+        account: AccountId,
+        /// The number of the event.
+        event: i64,
+        /// Why they hear of it.
+        reason: Reason,
     },
 }
 
@@ -129,6 +139,7 @@ impl Letter {
                 News::SecondFactorSet => ("second_factor_set", email),
                 News::SecondFactorRemoved => ("second_factor_removed", email),
             },
+            Self::Issue { account, event, .. } => return format!("issue-{event}-{account}"),
         };
         let hash = Sha256::digest(email.to_lowercase());
         let hash: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
@@ -210,6 +221,11 @@ async fn write(
     now_ms: i64,
 ) -> Result<Option<plue_mail::Letter>, Error> {
     let (email, purpose, back) = match letter {
+        Letter::Issue {
+            account,
+            event,
+            reason,
+        } => return notifications::letter(forge, post, (*account, *event, *reason)).await,
         Letter::Reset { email, back } => (email, Purpose::Reset, back),
         Letter::Verify { email, back } => (email, Purpose::Verify, back),
         Letter::News { email, account, news } => {

@@ -9,12 +9,13 @@ use crate::accounts::Page;
 use crate::audit::{Action, Note, note};
 use crate::clock::Clock;
 use crate::edge::{self, Change};
+use crate::watches::Level;
 use crate::{Error, Forge, events, jobs};
 use plue_contract::events::{Event, Nothing, RepositoryChanges, Transferred, Was};
 use plue_contract::{AccountId, AccountName, Caller, RepoId, RepoName, RepoPath};
 use plue_git::{ObjectFormat, refname::RefName};
 use plue_store::repositories::{self as rows, RepositoryRow};
-use plue_store::{Tx, accounts as account_rows, redirects};
+use plue_store::{Tx, accounts as account_rows, redirects, watches};
 use serde_json::json;
 
 pub use crate::roles::{Role, Visibility};
@@ -159,9 +160,14 @@ impl RepositoryChange {
 /// In which order a list comes.
 pub use plue_store::repositories::Order as Sort;
 
+/// Out of which repositories a list comes.
+pub use plue_store::repositories::Among;
+
 /// What to list.
 #[derive(Clone, Debug)]
 pub struct Query {
+    /// Out of which.
+    pub among: Among,
     /// Only repositories in whose name or description this stands.
     pub text: Option<String>,
     /// Only repositories of this account.
@@ -179,6 +185,7 @@ pub struct Query {
 impl Default for Query {
     fn default() -> Self {
         Self {
+            among: Among::All,
             text: None,
             owner: None,
             public_only: false,
@@ -267,6 +274,10 @@ pub(crate) async fn make(
     )
     .await?;
     events::tell(tx, caller, id, &[Event::RepoCreated(Nothing {})], now_ms).await?;
+    // Whoever makes something wants to hear of it.
+    if let Some(maker) = caller.account() {
+        watches::put(tx, id, maker, Level::All.as_str(), now_ms).await?;
+    }
     Ok(made)
 }
 
@@ -295,6 +306,7 @@ pub async fn list(
     };
     let listing = rows::Listing {
         viewer: &viewer,
+        among: query.among,
         owner_key: query.owner.map(|owner| owner.key()),
         text: query.text.map(|text| text.to_lowercase()),
         order: query.sort,
@@ -418,15 +430,9 @@ fn happened(before: &Repository, after: &Repository) -> Option<Event> {
         visibility: was(before.visibility.as_str(), after.visibility.as_str()),
         archived: was(&before.archived.to_string(), &after.archived.to_string()),
         default_bookmark: was(&before.default_bookmark, &after.default_bookmark),
+        topics: None,
     };
-    let nothing = RepositoryChanges {
-        name: None,
-        description: None,
-        visibility: None,
-        archived: None,
-        default_bookmark: None,
-    };
-    (changes != nothing).then_some(Event::RepoUpdated(changes))
+    (changes != RepositoryChanges::default()).then_some(Event::RepoUpdated(changes))
 }
 
 /// Gives a repository to another owner under whom the caller may create, a person or an

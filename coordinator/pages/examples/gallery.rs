@@ -78,6 +78,7 @@ fn listing(path: &str, total: i64) -> Listing {
         part: 1,
         limit: 30,
         total,
+        topic: String::new(),
         of_one: path == "/ada",
         entries: if total == 0 { Vec::new() } else { entries.into() },
     }
@@ -126,6 +127,7 @@ fn pages() -> Vec<(&'static str, String)> {
         visibility: "public".to_owned(),
         archived,
         size_bytes: 123_456_789,
+        topics: "engines version-control".into(),
         new_name: "engine".into(),
         new_owner: String::new(),
         confirm: String::new(),

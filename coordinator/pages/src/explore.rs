@@ -9,6 +9,9 @@ use maud::{Markup, html};
 
 mod words {
     pub const EXPLORE: &str = "Explore";
+    pub const ABOUT: &str = "About";
+    pub const NONE_ABOUT: &str = "No public repository is about this.";
+    pub const ALL: &str = "Look at all of them.";
     pub const NONE: &str = "There is no public repository here yet.";
     pub const NONE_NEXT: &str = "Whoever has an account can make one, or push one.";
     pub const NONE_FOUND: &str = "No public repository has these words in its name or description.";
@@ -39,12 +42,16 @@ fn nothing(first: &str, then: &str) -> Markup {
 pub fn page(frame: &Frame, explore: &Explore) -> String {
     let list = &explore.repositories;
     let empty = match list.text.is_empty() {
+        true if !list.topic.is_empty() => html! {
+            (nothing(words::NONE_ABOUT, ""))
+            p { a href="/explore" { (words::ALL) } }
+        },
         true => nothing(words::NONE, words::NONE_NEXT),
         false => nothing(words::NONE_FOUND, words::OTHER_WORDS),
     };
     let body = html! {
         div.head {
-            h1 { (words::EXPLORE) }
+            h1 { @if list.topic.is_empty() { (words::EXPLORE) } @else { (words::ABOUT) " " (list.topic) } }
             span.muted { (repositories::count(list.total)) }
         }
         (list.controls())

@@ -15,6 +15,8 @@ mod words {
     pub const NEW: &str = "New repository";
     pub const YOU: &str = "Your menu";
     pub const PROFILE: &str = "Your repositories";
+    pub const HEARD: &str = "Notifications";
+    pub const STARS: &str = "Your stars";
     pub const SETTINGS: &str = "Settings";
     pub const SIGN_OUT: &str = "Sign out";
     pub const SITE: &str = "This site";
@@ -223,11 +225,13 @@ fn you(frame: &Frame) -> Markup {
             @match &frame.viewer {
                 None => a.button href=(sign_in_link(&frame.path)) rel="nofollow" { (words::SIGN_IN) },
                 Some(viewer) => {
+                    a.round href="/notifications" aria-label=(words::HEARD) title=(words::HEARD) data-key="g n" { (icon(Icon::Bell)) }
                     a.round href="/new" aria-label=(words::NEW) title=(words::NEW) data-key="c" { (icon(Icon::Plus)) }
                     details.menu {
                         summary aria-label=(words::YOU) title=(viewer.name) { (avatar(&viewer.name)) (icon(Icon::ChevronDown)) }
                         div.sheet {
                             a href={ "/" (viewer.name) } { (icon(Icon::Repository)) (words::PROFILE) }
+                            a href="/-/stars" { (icon(Icon::Star)) (words::STARS) }
                             a href="/-/settings" { (icon(Icon::Settings)) (words::SETTINGS) }
                             // The gateway asks where it comes from; a token would be in every page.
                             form method="post" action="/logout" {

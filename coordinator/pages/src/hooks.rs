@@ -66,7 +66,7 @@ mod words {
             hint: "For programs that were written for GitHub.",
         },
     ];
-    pub const TOPICS: [Choice<'static>; 8] = [
+    pub const TOPICS: [Choice<'static>; 9] = [
         Choice {
             value: "*",
             label: "Everything",
@@ -105,6 +105,11 @@ mod words {
         Choice {
             value: "member",
             label: "Collaborators",
+            hint: "",
+        },
+        Choice {
+            value: "star",
+            label: "Stars",
             hint: "",
         },
     ];

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 #[allow(missing_docs, reason = "each is called what it shows")]
 pub enum Icon {
     Archive,
+    Bell,
     Blame,
     Bookmark,
     Branch,
@@ -44,6 +45,7 @@ pub enum Icon {
     Settings,
     Shield,
     SignOut,
+    Star,
     Submodule,
     Tag,
     Theme,
@@ -55,6 +57,10 @@ pub enum Icon {
 /// Name and drawing of each, in the order of [`Icon`].
 const DRAWINGS: &[(&str, &str)] = &[
     ("archive", "<path d='M2 3h12v3H2zM3 6v7h10V6M6.5 9h3'/>"),
+    (
+        "bell",
+        "<path d='M3 11.5c1-1 1.25-2.25 1.25-4.25a3.75 3.75 0 0 1 7.5 0c0 2 .25 3.25 1.25 4.25zM6.5 13.5h3'/>",
+    ),
     (
         "blame",
         "<path d='M2 3h5M2 6.5h5M2 10h5M2 13.5h5M9.5 3H14M9.5 6.5H14M9.5 10H14M9.5 13.5H14'/>",
@@ -163,6 +169,10 @@ const DRAWINGS: &[(&str, &str)] = &[
         "<path d='M9.5 3V2h-7v12h7v-1M6.5 8h7.5M11.5 5.5 14 8l-2.5 2.5'/>",
     ),
     (
+        "star",
+        "<path d='m8 1.75 1.95 3.95 4.3.65-3.1 3.05.7 4.3L8 11.65 4.15 13.7l.7-4.3-3.1-3.05 4.3-.65z'/>",
+    ),
+    (
         "submodule",
         "<path d='M1.75 3.5h4.5l1.5 2h6.5v7.5H1.75zM6.5 9.25h3M8.25 7.75l1.5 1.5-1.5 1.5'/>",
     ),
@@ -223,6 +233,7 @@ mod tests {
             (Icon::File, "file"),
             (Icon::Repository, "repository"),
             (Icon::SignOut, "sign-out"),
+            (Icon::Star, "star"),
             (Icon::Warning, "warning"),
         ] {
             assert_eq!(DRAWINGS[named as usize].0, name);

@@ -27,6 +27,7 @@ pub mod issues;
 pub mod log;
 pub mod markdown;
 pub mod moment;
+pub mod notifications;
 pub mod oauth;
 pub mod organisation;
 pub mod person;
@@ -36,6 +37,7 @@ pub mod repository_settings;
 pub mod settings;
 pub mod sign_in;
 pub mod sign_up;
+pub mod stars;
 mod wallet;
 
 pub use assets::Script;

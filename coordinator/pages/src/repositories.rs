@@ -119,6 +119,8 @@ pub struct Listing {
     pub limit: i64,
     /// How many there are in all.
     pub total: i64,
+    /// The topic that they are about; may be empty.
+    pub topic: String,
     /// Whether all are of one owner, who is then not named with each.
     pub of_one: bool,
     /// What is in this part.
@@ -133,6 +135,9 @@ impl Listing {
             let mut pair = String::from("q=");
             encode(&self.text, &mut pair);
             pairs.push(pair);
+        }
+        if !self.topic.is_empty() {
+            pairs.push(format!("topic={}", self.topic));
         }
         if order != Order::default() {
             pairs.push(format!("sort={}", order.as_str()));
@@ -165,6 +170,7 @@ impl Listing {
                 form.filter role="search" aria-label=(words::FIND) action=(self.path) {
                     input type="search" name="q" value=(self.text) aria-label=(words::FIND)
                         placeholder=(words::FIND) maxlength="200";
+                    @if !self.topic.is_empty() { input type="hidden" name="topic" value=(self.topic); }
                     @if self.order != Order::default() {
                         input type="hidden" name="sort" value=(self.order.as_str());
                     }
@@ -257,6 +263,7 @@ mod tests {
             part,
             limit: 30,
             total,
+            topic: String::new(),
             of_one: false,
             entries: Vec::new(),
         }

@@ -23,6 +23,10 @@ mod words {
     pub const SEES: &str = "Who sees it";
     pub const SAVE: &str = "Save";
     pub const FACTS: &str = "Size";
+    pub const TOPICS: &str = "Topics";
+    pub const ABOUT: &str = "It is about";
+    pub const TOPICS_HINT: &str =
+        "Words by which others find it, with spaces between, as in version-control git.";
     pub const RENAME: &str = "Rename";
     pub const RENAME_ABOUT: &str =
         "Links and clones of the old name lead to the new one, until another repository takes it.";
@@ -133,6 +137,8 @@ pub(crate) fn framed(frame: &Frame, head: &Head, section: Section, body: &Markup
 pub enum Form {
     /// What it says of itself.
     About,
+    /// What it is about.
+    Topics,
     /// Its name.
     Rename,
     /// Whether it is archived.
@@ -155,6 +161,8 @@ pub struct General {
     pub archived: bool,
     /// The size of its packs, in bytes.
     pub size_bytes: i64,
+    /// What it is about, with spaces between.
+    pub topics: String,
     /// The new name that was typed.
     pub new_name: String,
     /// The new owner that was typed.
@@ -178,7 +186,7 @@ pub fn general(frame: &Frame, viewer: &Viewer, head: &Head, general: &General) -
     let at = |wrong: &Option<Wrong>, field: &str| Wrong::at(wrong, field).map(str::to_owned);
     let (own, rename) = (general.wrong(Form::About), general.wrong(Form::Rename));
     let (archive, transfer) = (general.wrong(Form::Archive), general.wrong(Form::Transfer));
-    let delete = general.wrong(Form::Delete);
+    let (delete, topics) = (general.wrong(Form::Delete), general.wrong(Form::Topics));
     let path = format!("{}/{}", head.owner, head.name);
     let body = html! {
         h1 { (words::GENERAL) }
@@ -202,6 +210,16 @@ pub fn general(frame: &Frame, viewer: &Viewer, head: &Head, general: &General) -
                 div.submit { button.primary type="submit" { (words::SAVE) } }
             }
             p.muted { (words::FACTS) ": " (size(general.size_bytes)) }
+            section.group {
+                h2 { (words::TOPICS) }
+                (alert(Wrong::elsewhere(&topics, &["topics"])))
+                form method="post" action={ (settings) "/topics" } {
+                    (token(viewer))
+                    (Field::new("topics", words::ABOUT).value(&general.topics).hint(words::TOPICS_HINT)
+                        .wrong(at(&topics, "topics").as_deref()).max(1100))
+                    div.submit { button type="submit" { (words::SAVE) } }
+                }
+            }
             section.group {
                 h2 { (words::RENAME) }
                 p { (words::RENAME_ABOUT) }

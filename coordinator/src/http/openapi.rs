@@ -4,7 +4,8 @@ use super::cached;
 use super::failure::Failure;
 use super::{
     accounts, audit, auth, better_auth, browse, collaborators, events, health, history, hooks, issues, live,
-    oauth, organisations, repositories, second_factor, siwe, social, ssh_keys, sync, teams, tokens,
+    notifications, oauth, organisations, repositories, second_factor, siwe, social, ssh_keys, stars, sync,
+    teams, tokens, topics, watches,
 };
 use axum::response::Response;
 use http::HeaderMap;
@@ -59,6 +60,15 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
         live::get, events::schema, events::asyncapi,
         hooks::list, hooks::create, hooks::get, hooks::update, hooks::delete, hooks::test, hooks::deliveries,
         hooks::delivery, hooks::redeliver,
+        stars::get, stars::put, stars::remove, stars::list, stars::of_account,
+        watches::get, watches::put, watches::remove, watches::list,
+        topics::get, topics::put, topics::popular, topics::repositories_about,
+        notifications::list, notifications::update, notifications::see, notifications::settings,
+        notifications::put_settings, issues::subscriptions::get, issues::subscriptions::put,
+        issues::subscriptions::remove,
+        issues::wit::sub_issues, issues::wit::order, issues::wit::put_parent, issues::wit::remove_parent,
+        issues::wit::list_relations, issues::wit::relate, issues::wit::unrelate, issues::wit::duplicate,
+        issues::wit::activity, issues::wit::activity_of_all, issues::wit::comment,
         sync::list, sync::adopt,
     )
 )]

@@ -88,11 +88,13 @@ pub struct RepositoryList {
 /// What is listed, and in which order.
 #[derive(Deserialize)]
 pub struct ListQuery {
-    sort: Option<String>,
+    /// In which order.
+    pub sort: Option<String>,
     q: Option<String>,
 }
 
-fn sort(text: Option<&str>) -> Result<Sort, Failure> {
+/// In which order a list is asked for.
+pub fn sort(text: Option<&str>) -> Result<Sort, Failure> {
     match text {
         None | Some("name") => Ok(Sort::Name),
         Some("created") => Ok(Sort::Created),
@@ -104,19 +106,17 @@ fn sort(text: Option<&str>) -> Result<Sort, Failure> {
     }
 }
 
-async fn listed(
+/// A part of the repositories that a query finds.
+pub async fn listed(
     site: &Site,
     caller: &plue_contract::Caller,
     page: Page,
-    text: Option<String>,
-    sort: Sort,
+    query: repositories::Query,
 ) -> Result<RepositoryList, Failure> {
     let query = repositories::Query {
-        text,
-        sort,
         limit: page.limit,
         offset: page.offset,
-        ..repositories::Query::default()
+        ..query
     };
     let found = repositories::list(&site.forge, caller, query, site.now_ms()).await?;
     Ok(RepositoryList {
@@ -139,8 +139,11 @@ pub async fn list(
     Query(query): Query<ListQuery>,
     page: Page,
 ) -> Result<axum::Json<RepositoryList>, Failure> {
-    let sort = sort(query.sort.as_deref())?;
-    listed(&site, &caller, page, None, sort).await.map(axum::Json)
+    let query = repositories::Query {
+        sort: sort(query.sort.as_deref())?,
+        ..repositories::Query::default()
+    };
+    listed(&site, &caller, page, query).await.map(axum::Json)
 }
 
 /// Finds repositories by name or description.
@@ -155,10 +158,12 @@ pub async fn search(
 ) -> Result<axum::Json<RepositoryList>, Failure> {
     let text = query.q.map(|q| q.trim().to_owned()).filter(|q| !q.is_empty());
     let text = text.ok_or_else(|| Failure::invalid("q", "Say what to search for."))?;
-    let sort = sort(query.sort.as_deref())?;
-    listed(&site, &caller, page, Some(text), sort)
-        .await
-        .map(axum::Json)
+    let query = repositories::Query {
+        text: Some(text),
+        sort: sort(query.sort.as_deref())?,
+        ..repositories::Query::default()
+    };
+    listed(&site, &caller, page, query).await.map(axum::Json)
 }
 
 /// What a new repository shall be.

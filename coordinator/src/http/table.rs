@@ -4,8 +4,8 @@
 use super::site::Site;
 use super::{
     accounts, audit, auth, better_auth, browse, collaborators, events, git, health, history, hooks, internal,
-    issues, live, oauth, openapi, organisations, pages, repositories, second_factor, siwe, social, ssh_keys,
-    sync, teams, tokens,
+    issues, live, notifications, oauth, openapi, organisations, pages, repositories, second_factor, siwe,
+    social, ssh_keys, stars, sync, teams, tokens, topics, watches,
 };
 use axum::extract::Request;
 use axum::response::Response;
@@ -52,6 +52,21 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         on("GET /{owner}/{repo}/contributors", pages::repo::contributors),
         on("GET /{owner}/{repo}/archive/{file:rest}", pages::repo::archive),
         on("GET /{owner}/{repo}/find/{ref:rest}", pages::repo::find),
+        on("GET /{owner}/{repo}/stargazers", pages::repo::stargazers),
+        on("POST /{owner}/{repo}/star", pages::repo::star),
+        on("POST /{owner}/{repo}/watch", pages::repo::watch),
+        on("GET /-/stars", pages::home::starred),
+        on("GET /notifications", pages::notifications::get),
+        on("POST /notifications", pages::notifications::post),
+        on("POST /notifications/settings", pages::notifications::save),
+        on(
+            "POST /{owner}/{repo}/issues/{number:digits}/subscription",
+            pages::issues::subscribe,
+        ),
+        on(
+            "POST /{owner}/{repo}/issues/{number:digits}/relate",
+            pages::issues::relate,
+        ),
         on("GET /login", pages::sign_in::get),
         on("POST /login", pages::sign_in::post),
         on("POST /logout", pages::sign_in::sign_out),
@@ -156,6 +171,10 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
         ),
         on("GET /{owner}/{repo}/settings", pages::repository_settings::get),
         on("POST /{owner}/{repo}/settings", pages::repository_settings::save),
+        on(
+            "POST /{owner}/{repo}/settings/topics",
+            pages::repository_settings::save_topics,
+        ),
         on(
             "POST /{owner}/{repo}/settings/rename",
             pages::repository_settings::rename,
@@ -490,6 +509,80 @@ pub fn handlers() -> HashMap<&'static str, Handler> {
             "POST /api/{owner}/{repo}/hooks/{id:digits}/deliveries/{deliveryId:digits}/redeliver",
             hooks::redeliver,
         ),
+        on(
+            "GET /api/repos/{owner}/{repo}/issues/{number:digits}/sub-issues",
+            issues::wit::sub_issues,
+        ),
+        on(
+            "PUT /api/repos/{owner}/{repo}/issues/{number:digits}/sub-issues",
+            issues::wit::order,
+        ),
+        on(
+            "POST /api/repos/{owner}/{repo}/issues/{number:digits}/parent",
+            issues::wit::put_parent,
+        ),
+        on(
+            "DELETE /api/repos/{owner}/{repo}/issues/{number:digits}/parent",
+            issues::wit::remove_parent,
+        ),
+        on(
+            "GET /api/repos/{owner}/{repo}/issues/{number:digits}/relations",
+            issues::wit::list_relations,
+        ),
+        on(
+            "POST /api/repos/{owner}/{repo}/issues/{number:digits}/relations",
+            issues::wit::relate,
+        ),
+        on(
+            "DELETE /api/repos/{owner}/{repo}/issues/{number:digits}/relations/{relatedNumber:digits}",
+            issues::wit::unrelate,
+        ),
+        on(
+            "POST /api/repos/{owner}/{repo}/issues/{number:digits}/duplicate",
+            issues::wit::duplicate,
+        ),
+        on(
+            "GET /api/repos/{owner}/{repo}/issues/{number:digits}/activity",
+            issues::wit::activity,
+        ),
+        on(
+            "GET /api/repos/{owner}/{repo}/issues/activity",
+            issues::wit::activity_of_all,
+        ),
+        on(
+            "POST /api/repos/{owner}/{repo}/issues/{number:digits}/comments",
+            issues::wit::comment,
+        ),
+        on("GET /api/notifications", notifications::list),
+        on("PUT /api/notifications/read", notifications::see),
+        on("PATCH /api/notifications/{id:digits}", notifications::update),
+        on("GET /api/notifications/settings", notifications::settings),
+        on("PUT /api/notifications/settings", notifications::put_settings),
+        on(
+            "GET /api/{owner}/{repo}/issues/{number:digits}/subscription",
+            issues::subscriptions::get,
+        ),
+        on(
+            "PUT /api/{owner}/{repo}/issues/{number:digits}/subscription",
+            issues::subscriptions::put,
+        ),
+        on(
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/subscription",
+            issues::subscriptions::remove,
+        ),
+        on("GET /api/{owner}/{repo}/star", stars::get),
+        on("POST /api/{owner}/{repo}/star", stars::put),
+        on("DELETE /api/{owner}/{repo}/star", stars::remove),
+        on("GET /api/{owner}/{repo}/stargazers", stars::list),
+        on("GET /api/users/{username}/starred", stars::of_account),
+        on("GET /api/{owner}/{repo}/watch", watches::get),
+        on("POST /api/{owner}/{repo}/watch", watches::put),
+        on("DELETE /api/{owner}/{repo}/watch", watches::remove),
+        on("GET /api/{owner}/{repo}/watchers", watches::list),
+        on("GET /api/{owner}/{repo}/topics", topics::get),
+        on("PUT /api/{owner}/{repo}/topics", topics::put),
+        on("GET /api/repos/topics/popular", topics::popular),
+        on("GET /api/repos/topics/{topic}", topics::repositories_about),
         on("GET /api/{owner}/{repo}/refs/{ref:slash}", browse::resolve),
         on("GET /api/{owner}/{repo}/tree/{oid}", browse::root),
         on("GET /api/{owner}/{repo}/tree/{oid}/{path:rest}", browse::tree),

@@ -24,6 +24,7 @@ pub mod issues;
 pub mod jobs;
 pub mod mail_links;
 mod migrate;
+pub mod notifications;
 pub mod oauth;
 pub mod organisations;
 pub mod packs;
@@ -37,12 +38,15 @@ pub mod roles;
 pub mod second_factors;
 pub mod sessions;
 pub mod ssh_keys;
+pub mod stars;
 pub mod teams;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tokens;
+pub mod topics;
 mod tx;
 pub mod wallets;
+pub mod watches;
 
 pub use dump::{DumpError, TABLES as DUMPED_TABLES, packs_in_dump};
 pub use engine::{Engine, PoolFigures, PoolSettings, Store};

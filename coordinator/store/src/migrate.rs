@@ -77,6 +77,26 @@ const MIGRATIONS: &[Migration] = &[
         name: "oauth",
         template: include_str!("migrations/0013_oauth.sql"),
     },
+    Migration {
+        version: 14,
+        name: "stars",
+        template: include_str!("migrations/0014_stars.sql"),
+    },
+    Migration {
+        version: 15,
+        name: "notifications",
+        template: include_str!("migrations/0015_notifications.sql"),
+    },
+    Migration {
+        version: 16,
+        name: "references",
+        template: include_str!("migrations/0016_references.sql"),
+    },
+    Migration {
+        version: 17,
+        name: "sub_issues",
+        template: include_str!("migrations/0017_sub_issues.sql"),
+    },
 ];
 
 struct Migration {

@@ -1,7 +1,7 @@
 //! Repositories. Who may see one is the forge's to decide; [`find`] brings what that decision needs
 //! in one statement, by a redirect where a former name is asked for.
 
-use crate::{Conn, StoreError, Tx, query, query_built, redirects, roles};
+use crate::{Conn, Query, StoreError, Tx, query, query_built, redirects, roles};
 use plue_contract::{AccountId, RepoId, RepoPath};
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row};
@@ -308,15 +308,15 @@ pub enum Viewer {
 }
 
 /// What a viewer sees, as a condition on `r`.
-struct Seen {
-    condition: String,
+pub(crate) struct Seen {
+    pub(crate) condition: String,
     /// Who it is, where a role counts.
-    account: Option<i64>,
+    pub(crate) account: Option<i64>,
 }
 
 impl Seen {
     /// `role` is the condition that the account has a role in `r`.
-    fn by(viewer: &Viewer, role: &str) -> Self {
+    pub(crate) fn by(viewer: &Viewer, role: &str) -> Self {
         let all = || "1 = 1".to_owned();
         let (opened, only, account) = match viewer {
             Viewer::Public => (None, None, None),
@@ -339,11 +339,25 @@ impl Seen {
     }
 }
 
+/// Out of which repositories a list comes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Among {
+    /// All.
+    #[default]
+    All,
+    /// Those to which this account gave a star; the list begins with the latest of them.
+    StarredBy(AccountId),
+    /// Those that are about this topic.
+    About(String),
+}
+
 /// What to list.
 #[derive(Clone, Debug)]
 pub struct Listing<'a> {
     /// Who looks.
     pub viewer: &'a Viewer,
+    /// Out of which.
+    pub among: Among,
     /// Only repositories of this account, by its key.
     pub owner_key: Option<String>,
     /// Only repositories in whose name or description these words stand, in lower case.
@@ -363,8 +377,19 @@ pub async fn list(conn: &mut Conn, listing: &Listing<'_>) -> Result<(Vec<Reposit
         "WITH RECURSIVE asked (account) AS (SELECT CAST($1 AS BIGINT)), {}",
         roles::reached()
     );
+    let (among, next) = match &listing.among {
+        Among::All => (String::new(), 7),
+        Among::StarredBy(account) => (
+            format!(" JOIN stars s ON s.repository_id = r.id AND s.account_id = {account}"),
+            7,
+        ),
+        Among::About(_) => (
+            " JOIN topics t ON t.repository_id = r.id AND t.topic = $7".to_owned(),
+            8,
+        ),
+    };
     let from = format!(
-        "FROM repositories r JOIN accounts a ON a.id = r.owner_id \
+        "FROM repositories r JOIN accounts a ON a.id = r.owner_id{among} \
          WHERE {} \
          AND (CAST($2 AS TEXT) IS NULL OR a.name_key = $3) \
          AND (CAST($4 AS TEXT) IS NULL OR r.name_key LIKE $5 ESCAPE '!' OR LOWER(r.description) LIKE $6 ESCAPE '!')",
@@ -374,38 +399,45 @@ pub async fn list(conn: &mut Conn, listing: &Listing<'_>) -> Result<(Vec<Reposit
         let text = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
         format!("%{text}%")
     });
-    macro_rules! bound {
-        ($query:expr) => {
-            $query
-                .bind(seen.account)
-                .bind(listing.owner_key.clone())
-                .bind(listing.owner_key.clone())
-                .bind(pattern.clone())
-                .bind(pattern.clone())
-                .bind(pattern.clone())
-        };
-    }
-    let order = match listing.order {
-        Order::Name => "a.name_key, r.name_key",
-        Order::Created => "r.created_at_ms DESC, r.id DESC",
-        Order::Updated => "COALESCE(r.pushed_at_ms, r.updated_at_ms) DESC, r.id DESC",
+    let bound = |query: Query| {
+        let query = query
+            .bind(seen.account)
+            .bind(listing.owner_key.clone())
+            .bind(listing.owner_key.clone())
+            .bind(pattern.clone())
+            .bind(pattern.clone())
+            .bind(pattern.clone());
+        match &listing.among {
+            Among::About(topic) => query.bind(topic.clone()),
+            Among::All | Among::StarredBy(_) => query,
+        }
     };
-    let page = format!("{before} SELECT {COLUMNS} {from} ORDER BY {order} LIMIT $7 OFFSET $8");
-    let rows = bound!(query_built("repositories.list", page))
+    let order = match (&listing.among, listing.order) {
+        (Among::StarredBy(_), _) => "s.created_at_ms DESC, r.id DESC",
+        (_, Order::Name) => "a.name_key, r.name_key",
+        (_, Order::Created) => "r.created_at_ms DESC, r.id DESC",
+        (_, Order::Updated) => "COALESCE(r.pushed_at_ms, r.updated_at_ms) DESC, r.id DESC",
+    };
+    let page = format!(
+        "{before} SELECT {COLUMNS} {from} ORDER BY {order} LIMIT ${next} OFFSET ${}",
+        next + 1
+    );
+    let rows = bound(query_built("repositories.list", page))
         .bind(listing.limit)
         .bind(listing.offset)
         .all::<RepositoryRow>(conn)
         .await?;
-    let (total,) = bound!(query_built(
+    let (total,) = bound(query_built(
         "repositories.count",
-        format!("{before} SELECT COUNT(*) {from}")
+        format!("{before} SELECT COUNT(*) {from}"),
     ))
     .one::<(i64,)>(conn)
     .await?;
     Ok((rows, total))
 }
 
-fn numbers(ids: &[RepoId]) -> String {
+/// Numbers as a list of SQL; none where there is none.
+pub(crate) fn numbers(ids: &[RepoId]) -> String {
     let ids: Vec<String> = ids.iter().map(RepoId::to_string).collect();
     if ids.is_empty() {
         "NULL".to_owned()
@@ -456,6 +488,20 @@ pub async fn update(tx: &mut Tx<'_>, id: RepoId, change: &ChangeRow, now_ms: i64
     .bind(change.default_bookmark.clone())
     .bind(i64::from(change.default_bookmark.is_some()))
     .bind(i64::from(moves))
+    .bind(now_ms)
+    .bind(id.0)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Raises the access epoch, since what is shown of a repository beside its content is another thing
+/// now.
+pub async fn touch(tx: &mut Tx<'_>, id: RepoId, now_ms: i64) -> Result<(), StoreError> {
+    query(
+        "repositories.touch",
+        "UPDATE repositories SET access_epoch = access_epoch + 1, updated_at_ms = $1 WHERE id = $2",
+    )
     .bind(now_ms)
     .bind(id.0)
     .execute(tx)
@@ -639,6 +685,18 @@ pub async fn purge(tx: &mut Tx<'_>, id: RepoId) -> Result<bool, StoreError> {
         (
             "repositories.purge_keys",
             "DELETE FROM deploy_keys WHERE repository_id = $1",
+        ),
+        (
+            "repositories.purge_stars",
+            "DELETE FROM stars WHERE repository_id = $1",
+        ),
+        (
+            "repositories.purge_watches",
+            "DELETE FROM watches WHERE repository_id = $1",
+        ),
+        (
+            "repositories.purge_topics",
+            "DELETE FROM topics WHERE repository_id = $1",
         ),
     ]
     .into_iter()

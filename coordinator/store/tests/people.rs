@@ -5,7 +5,7 @@
 use plue_contract::{AccountId, AccountName, RepoId, RepoPath};
 use plue_store::accounts::{self, NewAccountRow};
 use plue_store::organisations::{self, OrganisationRow};
-use plue_store::repositories::{self, Listing, NewRepositoryRow, Order, Viewer};
+use plue_store::repositories::{self, Among, Listing, NewRepositoryRow, Order, Viewer};
 use plue_store::testing::on_both_engines;
 use plue_store::{Store, StoreError, Tx, audit, collaborators, query, teams};
 use std::collections::{BTreeMap, BTreeSet};
@@ -208,6 +208,7 @@ async fn compare(store: &Store, world: &World, people: &[AccountId], seed: u64) 
         let mut listed = BTreeSet::new();
         let listing = Listing {
             viewer: &viewer,
+            among: Among::All,
             owner_key: None,
             text: None,
             order: Order::Name,

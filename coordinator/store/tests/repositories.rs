@@ -6,7 +6,7 @@ use plue_store::jobs::{self, NewJobRow};
 use plue_store::packs::{self, PackRow};
 use plue_store::pushes::{self, NewPushRow};
 use plue_store::refs::{self, RefRow};
-use plue_store::repositories::{self, ChangeRow, Listing, NewRepositoryRow, Order, PushedRow, Viewer};
+use plue_store::repositories::{self, Among, ChangeRow, Listing, NewRepositoryRow, Order, PushedRow, Viewer};
 use plue_store::testing::on_both_engines;
 use plue_store::{Store, StoreError, Tx, collaborators, query, redirects};
 use std::collections::HashSet;
@@ -156,6 +156,7 @@ async fn lists_show_what_the_viewer_may_see() {
         let names = async |viewer: Viewer, text: Option<&str>| {
             let listing = Listing {
                 viewer: &viewer,
+                among: Among::All,
                 owner_key: Some("ada".to_owned()),
                 text: text.map(str::to_owned),
                 order: Order::Name,

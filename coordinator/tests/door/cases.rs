@@ -2,7 +2,10 @@
 
 mod hooks;
 mod issues;
+mod notifications;
 mod people;
+mod stars;
+mod wit;
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -45,7 +48,8 @@ const ALL: [u16; 5] = [200; 5];
 
 /// Every case; those of what others end come first.
 pub fn all() -> impl Iterator<Item = &'static Case> {
-    let more = people::CASES.iter().chain(hooks::CASES);
+    let more = people::CASES.iter().chain(hooks::CASES).chain(stars::CASES);
+    let more = more.chain(notifications::CASES).chain(wit::CASES);
     issues::CASES.iter().chain(more).chain(CASES)
 }
 

@@ -399,3 +399,97 @@ async fn what_is_badly_asked_for_is_told() {
         200
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_relations_and_duplicates_have_the_shapes_of_wit() {
+    let (world, ada, _) = world().await;
+    for title in ["The whole", "A part", "Another"] {
+        let body = json!({ "title": title });
+        done(&world, "POST", "/api/ada/engine/issues", &ada, body).await;
+    }
+    let base = "/api/repos/ada/engine/issues";
+    let whole = json!({ "number": 1, "title": "The whole", "state": "open" });
+    let part = json!({ "number": 2, "title": "A part", "state": "open" });
+    let body = json!({ "parentNumber": 1 });
+    let found = done(&world, "POST", &format!("{base}/2/parent"), &ada, body).await;
+    let expected = json!({ "parent": whole, "subIssues": [], "progress": { "total": 0, "completed": 0 } });
+    assert_eq!(found, expected);
+    let found = world.get(&format!("{base}/1/sub-issues"), None).await.json();
+    let expected = json!({ "parent": null, "subIssues": [part], "progress": { "total": 1, "completed": 0 } });
+    assert_eq!(found, expected);
+    let body = json!({ "parentNumber": 2 });
+    let refused = world
+        .ask("POST", &format!("{base}/1/parent"), Some(&ada), Some(body))
+        .await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json()["field"]),
+        (409, &json!("parent"))
+    );
+    let order = json!({ "numbers": [2] });
+    done(&world, "PUT", &format!("{base}/1/sub-issues"), &ada, order).await;
+
+    let body = json!({ "relatedNumber": 1, "type": "blocked_by" });
+    let found = done(&world, "POST", &format!("{base}/3/relations"), &ada, body).await;
+    assert_eq!(
+        found,
+        json!({ "relations": [{ "type": "blocked_by", "issue": whole }] })
+    );
+    assert_eq!(
+        world.get(&format!("{base}/3/relations"), None).await.json(),
+        found
+    );
+    let ended = world
+        .ask("DELETE", &format!("{base}/3/relations/1"), Some(&ada), None)
+        .await;
+    assert_eq!(ended.json(), json!({ "relations": [] }));
+    let body = json!({ "canonicalNumber": 1 });
+    let closed = done(&world, "POST", &format!("{base}/3/duplicate"), &ada, body).await;
+    assert_eq!(
+        (&closed["state"], &closed["stateReason"]),
+        (&json!("closed"), &json!("duplicate"))
+    );
+
+    let found = world
+        .get(&format!("{base}/3/activity?limit=2"), None)
+        .await
+        .json();
+    let kinds: Vec<_> = found["activity"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["eventType"].clone())
+        .collect();
+    assert_eq!(kinds, ["opened", "relation_added"]);
+    assert!(found["nextCursor"].is_string());
+    let found = world.get(&format!("{base}/activity?limit=1"), None).await;
+    assert_eq!(
+        found.json()["activity"][0]["eventType"],
+        "closed",
+        "the latest first"
+    );
+    assert!(found.header("link").contains("rel=\"next\""), "{found:?}");
+    let said = done(
+        &world,
+        "POST",
+        &format!("{base}/1/comments"),
+        &ada,
+        json!({ "body": "Look" }),
+    )
+    .await;
+    assert_eq!(said["body"], "Look");
+
+    let page = world.get("/ada/engine/issues/1", Some(&ada)).await;
+    for part in [
+        "0 / 1",
+        "is repeated by",
+        "action=\"/ada/engine/issues/1/relate\"",
+    ] {
+        assert!(page.text.contains(part), "{part}: {}", page.text);
+    }
+    let open = world.get("/ada/engine/issues/2", None).await;
+    assert!(
+        open.text.contains("is a part of") && !open.text.contains("/relate\""),
+        "{}",
+        open.text
+    );
+}

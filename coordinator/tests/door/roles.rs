@@ -56,6 +56,27 @@ const NEEDS: &[(&str, &[&str])] = &[
             "GET /api/{owner}/{repo}/history/{oid}/{path:rest}",
             "GET /api/{owner}/{repo}/blame/{oid}/{path:rest}",
             "GET /api/{owner}/{repo}/languages/{oid}",
+            "GET /api/{owner}/{repo}/issues/{number:digits}/subscription",
+            "PUT /api/{owner}/{repo}/issues/{number:digits}/subscription",
+            "DELETE /api/{owner}/{repo}/issues/{number:digits}/subscription",
+            "POST /{owner}/{repo}/issues/{number:digits}/subscription",
+            "GET /api/repos/{owner}/{repo}/issues/activity",
+            "GET /api/repos/{owner}/{repo}/issues/{number:digits}/activity",
+            "GET /api/repos/{owner}/{repo}/issues/{number:digits}/sub-issues",
+            "GET /api/repos/{owner}/{repo}/issues/{number:digits}/relations",
+            "POST /api/repos/{owner}/{repo}/issues/{number:digits}/comments",
+            "GET /{owner}/{repo}/stargazers",
+            "POST /{owner}/{repo}/star",
+            "POST /{owner}/{repo}/watch",
+            "GET /api/{owner}/{repo}/star",
+            "POST /api/{owner}/{repo}/star",
+            "DELETE /api/{owner}/{repo}/star",
+            "GET /api/{owner}/{repo}/stargazers",
+            "GET /api/{owner}/{repo}/watch",
+            "POST /api/{owner}/{repo}/watch",
+            "DELETE /api/{owner}/{repo}/watch",
+            "GET /api/{owner}/{repo}/watchers",
+            "GET /api/{owner}/{repo}/topics",
             "GET /{owner}/{repo}/issues",
             "GET /{owner}/{repo}/issues/{number:digits}",
             "GET /{owner}/{repo}/labels",
@@ -91,6 +112,13 @@ const NEEDS: &[(&str, &[&str])] = &[
     (
         "triage",
         &[
+            "PUT /api/repos/{owner}/{repo}/issues/{number:digits}/sub-issues",
+            "POST /api/repos/{owner}/{repo}/issues/{number:digits}/parent",
+            "DELETE /api/repos/{owner}/{repo}/issues/{number:digits}/parent",
+            "POST /api/repos/{owner}/{repo}/issues/{number:digits}/relations",
+            "DELETE /api/repos/{owner}/{repo}/issues/{number:digits}/relations/{relatedNumber:digits}",
+            "POST /api/repos/{owner}/{repo}/issues/{number:digits}/duplicate",
+            "POST /{owner}/{repo}/issues/{number:digits}/relate",
             "POST /{owner}/{repo}/issues/many",
             "POST /{owner}/{repo}/issues/{number:digits}/edit",
             "POST /{owner}/{repo}/issues/{number:digits}/sort",
@@ -129,13 +157,17 @@ const NEEDS: &[(&str, &[&str])] = &[
         ],
     ),
     ("write", &["POST /{owner}/{repo}/git-receive-pack"]),
-    ("maintain", &["PATCH /api/{owner}/{repo}"]),
+    (
+        "maintain",
+        &["PATCH /api/{owner}/{repo}", "PUT /api/{owner}/{repo}/topics"],
+    ),
     (
         "admin",
         &[
             "GET /{owner}/{repo}/settings",
             "POST /{owner}/{repo}/settings",
             "POST /{owner}/{repo}/settings/archive",
+            "POST /{owner}/{repo}/settings/topics",
             "GET /{owner}/{repo}/settings/access",
             "POST /{owner}/{repo}/settings/access",
             "POST /{owner}/{repo}/settings/access/{username}/remove",
@@ -239,7 +271,13 @@ const ONCE: [&str; 5] = [
 ];
 
 fn of_a_repository(route: &str) -> bool {
-    route.contains(" /{owner}/{repo}") || route.contains(" /api/{owner}/{repo}")
+    [
+        " /{owner}/{repo}",
+        " /api/{owner}/{repo}",
+        " /api/repos/{owner}/{repo}",
+    ]
+    .iter()
+    .any(|begin| route.contains(begin))
 }
 
 fn of_an_organisation(route: &str) -> bool {
@@ -292,6 +330,7 @@ fn address(route: &str, repository: &str, commit: &str) -> String {
         .replace("{labelId:digits}", "999")
         .replace("{userId:digits}", "999")
         .replace("{blockedNumber:digits}", "999")
+        .replace("{relatedNumber:digits}", "999")
         .replace("{deliveryId:digits}", "999")
         .replace("{emoji}", "%F0%9F%91%8D")
         .replace("{name:slash}", label)
@@ -421,6 +460,7 @@ async fn every_role_with_every_route() {
                         "{commentId",
                         "{labelId",
                         "{blockedNumber",
+                        "{relatedNumber",
                         "DELETE /api/{owner}/{repo}/labels/",
                     ];
                     let absent = absent.iter().any(|part| route.contains(part))

@@ -5,6 +5,7 @@
 //! on a revocation that was not heard of elsewhere.
 
 pub mod accounts;
+pub mod following;
 pub mod issues;
 pub mod organisations;
 pub mod repositories;

@@ -9,6 +9,7 @@ mod changes;
 mod history;
 mod names;
 pub(crate) mod prepare;
+pub(crate) mod pushed;
 mod trees;
 
 pub(crate) use answers::Answers;

@@ -435,7 +435,14 @@ async fn ping(
 ) -> Result<DeliveryId, Error> {
     let event = Event::Ping(Ping { hook: id.0 });
     let (caller, repository) = (permit.caller(), permit.on().id);
-    let written = events::write(tx, caller, repository, std::slice::from_ref(&event), now_ms).await?;
+    let written = events::write(
+        tx,
+        &events::Doer::of(caller),
+        repository,
+        std::slice::from_ref(&event),
+        now_ms,
+    )
+    .await?;
     let written: Vec<_> = written.into_iter().map(|at| (at, event.word())).collect();
     let owed = owe(tx, id, &written, &caller.request_id, now_ms).await?;
     let nothing = || Error::Internal("a ping was not written".to_owned());

@@ -2,20 +2,17 @@
 //! shape. Addresses in it lead to the site's own pages and routes.
 
 use super::{Format, HookRow};
+use crate::browse::{Commit as Found, pushed::commits as pushed_commits};
 use crate::events;
 use crate::repositories::Repository;
-use crate::{Error, Forge, cache};
+use crate::{Error, Forge};
 use plue_contract::events::{Comment, Commit, Envelope, Event, Issue, Person, Pushed, Topic, Was, moment};
-use plue_git::browse::{self, BrowseError};
-use plue_git::oid::Oid;
 use plue_store::events::EventRow;
 use plue_store::issues as issue_rows;
 use serde_json::{Value, json};
 
 /// The most commits that a push is told with.
 const MAX_COMMITS: usize = 50;
-/// How many commits are looked at to find them.
-const MAX_STEPS: usize = 100_000;
 /// What GitHub writes where a ref is not there.
 const ZERO: &str = "0000000000000000000000000000000000000000";
 
@@ -49,56 +46,20 @@ async fn fill(forge: &Forge, repository: &Repository, event: &mut Event) -> Resu
 }
 
 async fn commits(forge: &Forge, repository: &Repository, pushed: &mut Pushed) -> Result<(), Error> {
-    let format = repository.object_format;
-    let oid = |text: &Option<String>| text.as_deref().and_then(|text| Oid::parse(text, format).ok());
-    let (before, after) = (oid(&pushed.before), oid(&pushed.after));
-    pushed.forced = Some(false);
-    let (Some(after), true) = (after, pushed.r#ref.starts_with("refs/heads/")) else {
-        pushed.commits = Some(Vec::new());
+    let Some((found, forced)) = pushed_commits(forge, repository, pushed, MAX_COMMITS).await? else {
+        pushed.forced = None;
         return Ok(());
     };
-    let pinned = cache::open(forge, repository).await?;
-    let reader = pinned.reader();
-    let head = format!("refs/heads/{}", repository.default_bookmark);
-    let reading = async {
-        let base = match before {
-            Some(before) => Some(before),
-            // Of a new branch: what it has beside the one that people see first.
-            None if pushed.r#ref == head => None,
-            None => match browse::resolve(reader, &head).await {
-                Ok(base) => Some(base),
-                Err(BrowseError::NotFound) => None,
-                Err(error) => return Err(error),
-            },
-        };
-        match base {
-            None => Ok((browse::commits(reader, after, 0, MAX_COMMITS).await?, false)),
-            Some(base) => {
-                let (found, apart) = browse::ahead(reader, base, after, MAX_COMMITS, MAX_STEPS).await?;
-                Ok((found, before.is_some() && apart.behind.count > 0))
-            }
-        }
+    let told = |commit: Found| Commit {
+        sha: commit.oid.to_string(),
+        message: commit.message,
+        author: commit.author.name,
+        email: commit.author.email,
+        at: moment(commit.author.time_ms),
     };
-    match reading.await {
-        Ok((found, forced)) => {
-            let told = |commit: browse::Commit| Commit {
-                sha: commit.oid.to_string(),
-                message: commit.message,
-                author: commit.author.name,
-                email: commit.author.email,
-                at: moment(commit.author.time_ms),
-            };
-            pushed.commits = Some(found.into_iter().rev().map(told).collect());
-            pushed.forced = Some(forced);
-            Ok(())
-        }
-        // Pushed over since, and removed.
-        Err(BrowseError::NotFound | BrowseError::Damaged(_)) => {
-            pushed.forced = None;
-            Ok(())
-        }
-        Err(error) => Err(error.into()),
-    }
+    pushed.commits = Some(found.into_iter().rev().map(told).collect());
+    pushed.forced = Some(forced);
+    Ok(())
 }
 
 /// Somebody in GitHub's shape.
@@ -261,6 +222,8 @@ fn github(envelope: &Envelope, hook: &HookRow, origin: &str) -> Value {
             },
         }),
         Event::RepoCreated(_) | Event::RepoDeleted(_) | Event::RepoRestored(_) => json!({}),
+        Event::RepoStarred(_) => json!({ "starred_at": envelope.at }),
+        Event::RepoUnstarred(_) => json!({ "starred_at": null }),
         Event::RepoUpdated(changes) => json!({
             "changes": {
                 "repository": changes.name.as_ref().map(|was| json!({ "name": was })),
@@ -268,6 +231,7 @@ fn github(envelope: &Envelope, hook: &HookRow, origin: &str) -> Value {
                 "default_branch": changes.default_bookmark,
                 "visibility": changes.visibility,
                 "archived": changes.archived,
+                "topics": changes.topics,
             },
         }),
         Event::RepoTransferred(of) => json!({

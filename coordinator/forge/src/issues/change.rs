@@ -6,11 +6,12 @@ use super::{Issue, MAX_MARKS, Person, Reason, State, fields, find, held};
 use crate::access::Permit;
 use crate::access::issues::{Hold, Seat, TakePart};
 use crate::access::repositories::account_reads;
+use crate::events::Doer;
 use crate::{Error, Forge};
 use plue_contract::{AccountId, AccountName, LabelId, MilestoneId, RepoId};
 use plue_store::issues::{self as rows, ChangeRow};
 use plue_store::{Tx, accounts as account_rows};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The most issues that are changed at once.
 pub const MAX_AT_ONCE: usize = 100;
@@ -94,17 +95,40 @@ pub(crate) enum By<'a> {
     Seat(&'a Seat),
     /// A template of the repository, used by somebody.
     Template(&'a Seat),
+    /// A commit, pushed by somebody.
+    Commit {
+        /// The repository of the issue.
+        repository: RepoId,
+        /// Who pushed it; none: no account did.
+        account: Option<AccountId>,
+        /// What the issue's history says of it.
+        source: &'a Value,
+    },
 }
 
 impl By<'_> {
     fn repository(self) -> RepoId {
-        let (Self::Seat(seat) | Self::Template(seat)) = self;
-        seat.repository.id
+        match self {
+            Self::Seat(seat) | Self::Template(seat) => seat.repository.id,
+            Self::Commit { repository, .. } => repository,
+        }
     }
 
     fn actor(self) -> Option<AccountId> {
-        let (Self::Seat(seat) | Self::Template(seat)) = self;
-        Some(seat.account)
+        match self {
+            Self::Seat(seat) | Self::Template(seat) => Some(seat.account),
+            Self::Commit { account, .. } => account,
+        }
+    }
+
+    /// What the history says of a state that is another one now.
+    fn why(self, reason: Option<&str>) -> Value {
+        let mut detail = match self {
+            Self::Commit { source, .. } => source.clone(),
+            Self::Seat(_) | Self::Template(_) => json!({}),
+        };
+        detail["reason"] = json!(reason);
+        detail
     }
 
     fn may(self, issue: &Issue, change: &IssueChange) -> Result<(), Error> {
@@ -193,7 +217,7 @@ pub async fn change_many(
                     let after = find(tx, seat.repository.id, number).await?;
                     announce(
                         tx,
-                        permit.caller(),
+                        &Doer::of(permit.caller()),
                         (seat.repository.id, &issue, &after),
                         &told,
                         now_ms,
@@ -266,7 +290,7 @@ pub(super) async fn known_labels(
 }
 
 /// What was done to an issue, as its history says it.
-pub(crate) type Told = Vec<(Kind, serde_json::Value)>;
+pub(crate) type Told = Vec<(Kind, Value)>;
 
 async fn milestone_of<'a>(
     tx: &mut Tx<'_>,
@@ -465,13 +489,13 @@ async fn state(
             State::Open => (Kind::Reopened, 1),
         };
         rows::count(tx, by.repository(), open, -open).await?;
-        return Ok(vec![(kind, json!({ "reason": written }))]);
+        return Ok(vec![(kind, by.why(written))]);
     }
     // Closed already, and now for another reason.
     match written {
         Some(written) if reason != issue.reason => {
             rows::set_reason(tx, issue.id, written).await?;
-            Ok(vec![(Kind::Closed, json!({ "reason": written }))])
+            Ok(vec![(Kind::Closed, by.why(Some(written)))])
         }
         _ => Ok(Vec::new()),
     }

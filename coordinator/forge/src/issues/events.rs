@@ -3,16 +3,18 @@
 
 use super::{Issue, find};
 use crate::access::Permit;
-use crate::access::repositories::ReadRepo;
+use crate::access::repositories::{ReadRepo, can_read};
+use crate::events::Doer;
 use crate::{Error, Forge, events as all};
 use plue_contract::events::{
     self as said, Event as Happened, IssueAssignee, IssueEdited, IssueHappened, IssueLabel, IssueMilestone,
     Was, moment,
 };
 use plue_contract::{AccountId, Caller, IssueId, RepoId};
-use plue_store::Tx;
 use plue_store::issues::events::{self as rows, EventRow, NewEventRow};
+use plue_store::{Conn, Tx};
 use serde_json::Value;
+use std::collections::HashMap;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $word:literal;)*) => {
@@ -74,6 +76,16 @@ kinds! {
     Unrelated = "relation_removed";
     /// Something was said, and taken back.
     CommentDeleted = "comment_deleted";
+    /// Another issue or a commit names it.
+    Referenced = "referenced";
+    /// It is a part of another one.
+    ParentAdded = "parent_added";
+    /// It is not any more.
+    ParentRemoved = "parent_removed";
+    /// Another one is a part of it.
+    PartAdded = "sub_issue_added";
+    /// That is not any more.
+    PartRemoved = "sub_issue_removed";
 }
 
 /// One thing that was done.
@@ -158,7 +170,7 @@ pub(crate) fn shown(issue: &Issue, with_body: bool) -> said::Issue {
 /// What webhooks and streams have no word for stays in the issue's history.
 pub(crate) async fn announce(
     tx: &mut Tx<'_>,
-    caller: &Caller,
+    doer: &Doer,
     (repository, before, after): (RepoId, &Issue, &Issue),
     told: &[(Kind, Value)],
     now_ms: i64,
@@ -225,38 +237,109 @@ pub(crate) async fn announce(
             | Kind::DueChanged
             | Kind::Related
             | Kind::Unrelated
-            | Kind::CommentDeleted => Vec::new(),
+            | Kind::CommentDeleted
+            | Kind::Referenced
+            | Kind::ParentAdded
+            | Kind::ParentRemoved
+            | Kind::PartAdded
+            | Kind::PartRemoved => Vec::new(),
         });
     }
-    all::tell(tx, caller, repository, &happened, now_ms).await
+    all::tell_of(tx, doer, repository, &happened, now_ms).await
 }
 
 /// The most events of one part.
 pub const MAX_PAGE: i64 = 100;
 
-/// What was done to an issue after the event of this id, the oldest first.
+/// The member of a detail that says from which other repository something comes, by its number.
+pub(crate) const FROM: &str = "repositoryId";
+
+/// Those of the events that the caller may see: that a repository names the issue which they may not read
+/// is not there, and not said of what else comes from it. Of the others it is said where that repository
+/// is now.
+pub(super) async fn seen(
+    conn: &mut Conn,
+    caller: &Caller,
+    events: Vec<Event>,
+    now_ms: i64,
+) -> Result<Vec<Event>, Error> {
+    let mut paths: HashMap<i64, Option<String>> = HashMap::new();
+    let mut seen = Vec::with_capacity(events.len());
+    for mut event in events {
+        if let Some(id) = event.detail[FROM].as_i64() {
+            let path = match paths.get(&id) {
+                Some(path) => path.clone(),
+                None => {
+                    let found = can_read(conn, caller, RepoId(id), now_ms).await?;
+                    let path = found.map(|found| found.path().to_string());
+                    paths.insert(id, path.clone());
+                    path
+                }
+            };
+            if let Some(path) = path {
+                event.detail["repository"] = Value::String(path);
+            } else if event.kind == Kind::Referenced.as_str() {
+                continue;
+            } else if let Some(detail) = event.detail.as_object_mut() {
+                // That it happened is no secret; whence is.
+                detail.retain(|name, _| name == "reason");
+            }
+        }
+        seen.push(event);
+    }
+    Ok(seen)
+}
+
+/// What was done to an issue after the event of this id, the oldest first: at most `limit` of what the
+/// caller may see.
 pub async fn history(
     forge: &Forge,
     permit: Permit<ReadRepo>,
     number: i64,
     after: i64,
     limit: i64,
+    now_ms: i64,
 ) -> Result<Vec<Event>, Error> {
     let mut conn = forge.store().read().await?;
     let issue = find(&mut conn, permit.on().id, number).await?;
-    let found = rows::list(&mut conn, issue.id, after, limit.clamp(1, MAX_PAGE)).await?;
-    Ok(found.into_iter().map(Event::from).collect())
+    let limit = limit.clamp(1, MAX_PAGE);
+    let wanted = usize::try_from(limit).unwrap_or_default();
+    let (mut events, mut after) = (Vec::new(), after);
+    loop {
+        let found = rows::list(&mut conn, issue.id, after, limit).await?;
+        let is_last = found.len() < wanted;
+        after = found.last().map_or(after, |row| row.0);
+        let found = found.into_iter().map(Event::from).collect();
+        events.extend(seen(&mut conn, permit.caller(), found, now_ms).await?);
+        if is_last || events.len() >= wanted {
+            events.truncate(wanted);
+            return Ok(events);
+        }
+    }
 }
 
-/// What was done to the repository's issues before the event of this id, the latest first.
+/// What was done to the repository's issues before the event of this id, the latest first: at most
+/// `limit` of what the caller may see.
 pub async fn of_repository(
     forge: &Forge,
     permit: Permit<ReadRepo>,
     before: Option<i64>,
     limit: i64,
+    now_ms: i64,
 ) -> Result<Vec<Event>, Error> {
     let mut conn = forge.store().read().await?;
-    let before = before.unwrap_or(i64::MAX);
-    let found = rows::of_repository(&mut conn, permit.on().id, before, limit.clamp(1, MAX_PAGE)).await?;
-    Ok(found.into_iter().map(Event::from).collect())
+    let limit = limit.clamp(1, MAX_PAGE);
+    let wanted = usize::try_from(limit).unwrap_or_default();
+    let (mut events, mut before) = (Vec::new(), before.unwrap_or(i64::MAX));
+    loop {
+        let found = rows::of_repository(&mut conn, permit.on().id, before, limit).await?;
+        let is_last = found.len() < wanted;
+        before = found.last().map_or(before, |row| row.0);
+        let found = found.into_iter().map(Event::from).collect();
+        events.extend(seen(&mut conn, permit.caller(), found, now_ms).await?);
+        if is_last || events.len() >= wanted {
+            events.truncate(wanted);
+            return Ok(events);
+        }
+    }
 }

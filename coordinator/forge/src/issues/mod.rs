@@ -11,10 +11,12 @@ mod fields;
 pub mod labels;
 pub mod list;
 pub mod milestones;
+pub mod parts;
 pub mod reactions;
 pub mod references;
 pub mod relations;
 pub mod search;
+pub mod subscriptions;
 pub mod templates;
 
 use crate::access::Permit;
@@ -253,26 +255,37 @@ pub struct Opened {
     pub reactions: Vec<reactions::Reaction>,
     /// How it stands to others.
     pub relations: Vec<relations::Relation>,
+    /// Of what it is a part, and what its parts are.
+    pub parts: parts::Parts,
 }
 
 /// The most comments, and the most events, that are read at once.
 pub const MAX_SAID: i64 = 1_000;
 
 /// One issue with all that was said and done about it, up to [`MAX_SAID`] of each.
-pub async fn open(forge: &Forge, permit: Permit<ReadRepo>, number: i64) -> Result<Opened, Error> {
+pub async fn open(
+    forge: &Forge,
+    permit: Permit<ReadRepo>,
+    number: i64,
+    now_ms: i64,
+) -> Result<Opened, Error> {
     let mut conn = forge.store().read().await?;
     let repository = permit.on().clone();
     let issue = find(&mut conn, repository.id, number).await?;
     let found = rows::comments::list(&mut conn, issue.id, 0, MAX_SAID).await?;
     let events = rows::events::list(&mut conn, issue.id, 0, MAX_SAID).await?;
+    let events = events.into_iter().map(events::Event::from).collect();
+    let events = events::seen(&mut conn, permit.caller(), events, now_ms).await?;
     let felt = rows::reactions::of(&mut conn, issue.id).await?;
     let relations = relations::of(&mut conn, issue.id).await?;
+    let parts = parts::of(&mut conn, issue.id).await?;
     Ok(Opened {
+        parts,
         comments: found
             .into_iter()
             .map(comments::Comment::try_from)
             .collect::<Result<_, _>>()?,
-        events: events.into_iter().map(events::Event::from).collect(),
+        events,
         reactions: felt
             .into_iter()
             .map(reactions::Reaction::try_from)
@@ -343,7 +356,8 @@ pub async fn create(
                     told.extend(change::apply(tx, by, &so_far, &given, now_ms).await?);
                 }
                 let after = find(tx, repository, number).await?;
-                announce(tx, permit.caller(), (repository, &made, &after), &told, now_ms).await?;
+                let doer = happening::Doer::of(permit.caller());
+                announce(tx, &doer, (repository, &made, &after), &told, now_ms).await?;
                 Ok(after)
             })
         })

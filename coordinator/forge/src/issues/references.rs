@@ -1,5 +1,5 @@
 //! What a text names: people by `@name`, issues by `#12` and `owner/name#12`, and of those the ones
-//! that it says it closes.
+//! that it says it closes; commits by their whole id and `owner/name@id`.
 
 use plue_contract::{AccountName, RepoPath};
 use std::ops::Range;
@@ -10,6 +10,8 @@ const CLOSING: [&str; 9] = [
 ];
 /// The most that is found in one text.
 const MAX_FOUND: usize = 100;
+/// The most characters before a sign that may belong to the path of a repository.
+const MAX_PATH: usize = 200;
 
 /// What is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,13 @@ pub enum Named {
         number: i64,
         /// Whether the text says that it closes it.
         closes: bool,
+    },
+    /// A commit, of the text's own repository where none is named.
+    Commit {
+        /// The other repository.
+        repository: Option<RepoPath>,
+        /// Its whole id, in lower case.
+        id: String,
     },
 }
 
@@ -40,8 +49,63 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '-' | '/' | '@' | '#' | '.' | '&')
 }
 
-/// What a plain text names, in its order; at most a hundred things.
+/// What a plain text names, in its order; at most a hundred people and issues, and as many commits.
 pub fn scan(text: &str) -> Vec<Found> {
+    let mut found = people_and_issues(text);
+    found.extend(commits(text));
+    found.sort_by_key(|one| one.at.start);
+    found
+}
+
+/// Where the word begins that ends before `at`; none where it is too long for a path.
+fn begin(text: &str, at: usize) -> Option<usize> {
+    let before = text[..at].char_indices().rev().take(MAX_PATH + 1);
+    let word: Vec<usize> = before
+        .take_while(|(_, c)| is_word(*c))
+        .map(|(begin, _)| begin)
+        .collect();
+    (word.len() <= MAX_PATH).then(|| word.last().copied().unwrap_or(at))
+}
+
+/// The commits that a text names.
+fn commits(text: &str) -> Vec<Found> {
+    let bytes = text.as_bytes();
+    let is_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(start) = bytes[from..].iter().position(is_hex).map(|at| at + from) {
+        let length = bytes[start..].iter().take_while(|byte| is_hex(byte)).count();
+        from = start + length;
+        let next = text[from..].chars().next();
+        if !matches!(length, 40 | 64) || next.is_some_and(|c| is_word(c) && c != '.') {
+            continue;
+        }
+        let Some(begin) = begin(text, start) else {
+            continue;
+        };
+        let repository = match text[begin..start].strip_suffix('@') {
+            None if begin == start => None,
+            Some(path) => match path.parse::<RepoPath>() {
+                Ok(path) => Some(path),
+                Err(_) => continue,
+            },
+            None => continue,
+        };
+        found.push(Found {
+            at: begin..from,
+            named: Named::Commit {
+                repository,
+                id: text[start..from].to_owned(),
+            },
+        });
+        if found.len() == MAX_FOUND {
+            break;
+        }
+    }
+    found
+}
+
+fn people_and_issues(text: &str) -> Vec<Found> {
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(at) = text[from..].find(['@', '#']).map(|at| at + from) {
@@ -88,12 +152,7 @@ fn issue(text: &str, at: usize) -> Option<Found> {
     }
     let number: i64 = rest[..end].parse().ok().filter(|number| *number > 0)?;
     let before = &text[..at];
-    let begin = before
-        .char_indices()
-        .rev()
-        .take_while(|(_, c)| is_word(*c))
-        .last()
-        .map_or(at, |(begin, _)| begin);
+    let begin = begin(text, at)?;
     let path = &before[begin..];
     let repository = match path {
         "" => None,
@@ -169,6 +228,10 @@ mod tests {
                     let path = repository.map_or(String::new(), |path| path.to_string());
                     format!("{}{path}#{number}", if closes { "closes " } else { "" })
                 }
+                Named::Commit { repository, id } => {
+                    let path = repository.map_or(String::new(), |path| format!("{path}@"));
+                    format!("{path}{}", &id[..4])
+                }
             })
             .collect()
     }
@@ -192,6 +255,28 @@ mod tests {
         let found = scan("see ada/engine#3.");
         assert_eq!(found[0].at, 4..16);
         assert_eq!(scan(&"#1 ".repeat(1_000)).len(), MAX_FOUND);
+    }
+
+    #[test]
+    fn commits_are_named_by_their_whole_id() {
+        let id = "0123456789abcdef0123456789abcdef01234567";
+        let long = "fedc".repeat(16);
+        for (text, expected) in [
+            (format!("See {id}."), vec!["0123"]),
+            (format!("({long}) #1"), vec!["fedc", "#1"]),
+            (format!("ada/engine@{id}"), vec!["ada/engine@0123"]),
+            (format!("x{id} {id}0 {id}x -{id} a/b/{id} {}", &id[..12]), vec![]),
+            (format!("x@{id} {}", id.to_uppercase()), vec![]),
+        ] {
+            assert_eq!(said(&text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_one_word_is_read_in_no_time() {
+        let long = format!("{}{}", "a".repeat(60_000), "#1@".repeat(20_000));
+        assert!(scan(&long).is_empty());
+        assert!(scan(&format!("{}#1", "a".repeat(MAX_PATH + 1))).is_empty());
     }
 
     #[test]
@@ -228,7 +313,7 @@ mod tests {
             .iter()
             .filter_map(|one| match one.named {
                 Named::Issue { number, .. } => Some(number),
-                Named::Person(_) => None,
+                Named::Person(_) | Named::Commit { .. } => None,
             })
             .collect();
         assert_eq!(numbers, [1, 5]);

@@ -1,14 +1,16 @@
 //! How issues of a repository stand to each other.
 
-use super::events::{Kind as Told, tell};
-use super::{State, find, held};
+use super::change::{By, apply};
+use super::events::{Kind as Told, announce, tell};
+use super::{Issue, IssueChange, Reason, State, find, held};
 use crate::access::Permit;
-use crate::access::issues::{Hold, TriageRepo};
+use crate::access::issues::{Hold, Seat, TriageRepo};
 use crate::access::repositories::ReadRepo;
+use crate::events::Doer;
 use crate::{Error, Forge};
 use plue_contract::IssueId;
-use plue_store::Conn;
 use plue_store::issues::relations as rows;
+use plue_store::{Conn, Tx};
 use serde_json::json;
 use std::str::FromStr;
 
@@ -126,8 +128,8 @@ fn pair(kind: Kind, one: IssueId, other: IssueId) -> (&'static str, (IssueId, Is
     (word, if turned { (other, one) } else { (one, other) })
 }
 
-/// Relates an issue to another one of the repository. Nothing blocks itself, not by way of others
-/// either.
+/// Relates an issue to another one of the repository. Nothing blocks or repeats itself, not by way of
+/// others either.
 pub async fn relate(
     forge: &Forge,
     permit: Permit<TriageRepo>,
@@ -136,34 +138,39 @@ pub async fn relate(
     other: i64,
     now_ms: i64,
 ) -> Result<Vec<Relation>, Error> {
-    set(forge, permit, (number, kind, other), true, now_ms).await
+    set(forge, permit, (number, &[kind], other), true, now_ms).await
 }
 
-/// Ends a relation; where there is none, nothing changes.
+/// Ends relations to another issue; where there is none, nothing changes.
 pub async fn unrelate(
     forge: &Forge,
     permit: Permit<TriageRepo>,
     number: i64,
-    kind: Kind,
+    kinds: &[Kind],
     other: i64,
     now_ms: i64,
 ) -> Result<Vec<Relation>, Error> {
-    set(forge, permit, (number, kind, other), false, now_ms).await
+    set(forge, permit, (number, kinds, other), false, now_ms).await
+}
+
+fn not_itself(number: i64, other: i64) -> Result<(), Error> {
+    match number == other {
+        true => Err(Error::invalid(
+            "number",
+            "an issue does not stand in a relation to itself",
+        )),
+        false => Ok(()),
+    }
 }
 
 async fn set(
     forge: &Forge,
     permit: Permit<TriageRepo>,
-    (number, kind, other): (i64, Kind, i64),
+    (number, kinds, other): (i64, &[Kind], i64),
     there: bool,
     now_ms: i64,
 ) -> Result<Vec<Relation>, Error> {
-    if number == other {
-        return Err(Error::invalid(
-            "number",
-            "an issue does not stand in a relation to itself",
-        ));
-    }
+    not_itself(number, other)?;
     let permit = &permit;
     forge
         .store()
@@ -173,26 +180,81 @@ async fn set(
                 let seat = permit.check_again(tx, Hold::Repository, now_ms).await?;
                 let repository = seat.repository.id;
                 let issue = held(tx, repository, number).await?;
-                let related = find(tx, repository, other).await?;
-                let (word, ids) = pair(kind, issue.id, related.id);
-                let changed = if there {
-                    if word == "blocks" && rows::leads_to(tx, ids.1, ids.0).await? {
-                        return Err(Error::conflict(
-                            "",
-                            format!("#{number} and #{other} would wait for each other; end the other dependency first"),
-                        ));
-                    }
-                    rows::put(tx, ids, word, Some(seat.account), now_ms).await?
-                } else {
-                    rows::remove(tx, ids, word).await?
-                };
-                if changed {
-                    let told = if there { Told::Related } else { Told::Unrelated };
-                    let detail = json!({ "type": kind.as_str(), "number": other });
-                    tell(tx, repository, issue.id, Some(seat.account), told, &detail, now_ms).await?;
-                    plue_store::issues::touch(tx, issue.id, now_ms).await?;
+                for &kind in kinds {
+                    put(tx, &seat, &issue, (kind, other), there, now_ms).await?;
                 }
                 of(tx, issue.id).await
+            })
+        })
+        .await
+}
+
+/// Relates an issue that the transaction holds, together with its repository.
+async fn put(
+    tx: &mut Tx<'_>,
+    seat: &Seat,
+    issue: &Issue,
+    (kind, other): (Kind, i64),
+    there: bool,
+    now_ms: i64,
+) -> Result<(), Error> {
+    let (repository, number) = (seat.repository.id, issue.number);
+    let related = find(tx, repository, other).await?;
+    let (word, ids) = pair(kind, issue.id, related.id);
+    let changed = if there {
+        if kind != Kind::RelatesTo && rows::leads_to(tx, ids.1, word, ids.0).await? {
+            let said = match word {
+                "blocks" => "would wait for each other; end the other dependency first",
+                _ => "would repeat each other; one of them is the one that counts",
+            };
+            return Err(Error::conflict("", format!("#{number} and #{other} {said}")));
+        }
+        rows::put(tx, ids, word, Some(seat.account), now_ms).await?
+    } else {
+        rows::remove(tx, ids, word).await?
+    };
+    if changed {
+        let told = if there { Told::Related } else { Told::Unrelated };
+        let detail = json!({ "type": kind.as_str(), "number": other });
+        tell(
+            tx,
+            repository,
+            issue.id,
+            Some(seat.account),
+            told,
+            &detail,
+            now_ms,
+        )
+        .await?;
+        plue_store::issues::touch(tx, issue.id, now_ms).await?;
+    }
+    Ok(())
+}
+
+/// Says that an issue repeats another one, which is the one that counts, and closes it as a duplicate.
+pub async fn close_as_duplicate(
+    forge: &Forge,
+    permit: Permit<TriageRepo>,
+    number: i64,
+    of: i64,
+    now_ms: i64,
+) -> Result<Issue, Error> {
+    not_itself(number, of)?;
+    let permit = &permit;
+    forge
+        .store()
+        .in_tx("issue_relations.duplicate", |tx| {
+            Box::pin(async move {
+                let seat = permit.check_again(tx, Hold::Repository, now_ms).await?;
+                let repository = seat.repository.id;
+                let issue = held(tx, repository, number).await?;
+                put(tx, &seat, &issue, (Kind::Duplicates, of), true, now_ms).await?;
+                let close = IssueChange::state(State::Closed, Some(Reason::Duplicate));
+                let told = apply(tx, By::Seat(&seat), &issue, &close, now_ms).await?;
+                let after = find(tx, repository, number).await?;
+                let doer = Doer::of(permit.caller());
+                announce(tx, &doer, (repository, &issue, &after), &told, now_ms).await?;
+                Ok(after)
             })
         })
         .await

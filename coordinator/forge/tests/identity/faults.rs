@@ -10,7 +10,7 @@ use plue_forge::tokens::{self, NewToken};
 use plue_store::{AnyRow, FromRow, Row, StoreError, query_built};
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti k";
-const TABLES: [&str; 37] = [
+const TABLES: [&str; 45] = [
     "oauth_apps",
     "oauth_authorizations",
     "oauth_grants",
@@ -34,6 +34,9 @@ const TABLES: [&str; 37] = [
     "team_members",
     "team_repositories",
     "repositories",
+    "stars",
+    "watches",
+    "topics",
     "labels",
     "milestones",
     "issues",
@@ -44,6 +47,11 @@ const TABLES: [&str; 37] = [
     "issue_pins",
     "issue_relations",
     "issue_events",
+    "issue_subscriptions",
+    "issue_references",
+    "notifications",
+    "notices",
+    "notification_settings",
     "events",
     "hooks",
     "hook_deliveries",

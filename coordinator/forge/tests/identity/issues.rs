@@ -19,27 +19,31 @@ use plue_forge::repositories::Visibility;
 use plue_forge::roles::Role;
 use std::collections::BTreeSet;
 
-struct Desk<'a> {
+pub(super) struct Desk<'a> {
     house: &'a House,
     path: RepoPath,
 }
 
 impl Desk<'_> {
-    async fn read(&self, caller: &Caller) -> Permit<ReadRepo> {
+    pub(super) fn path(&self) -> RepoPath {
+        self.path.clone()
+    }
+
+    pub(super) async fn read(&self, caller: &Caller) -> Permit<ReadRepo> {
         read(&self.house.forge, caller, &self.path, NOW)
             .await
             .expect("a permit")
     }
 
-    async fn part(&self, caller: &Caller) -> Result<Permit<TakePart>, Error> {
+    pub(super) async fn part(&self, caller: &Caller) -> Result<Permit<TakePart>, Error> {
         take_part(&self.house.forge, caller, &self.path, NOW).await
     }
 
-    async fn sort(&self, caller: &Caller) -> Result<Permit<TriageRepo>, Error> {
+    pub(super) async fn sort(&self, caller: &Caller) -> Result<Permit<TriageRepo>, Error> {
         triage(&self.house.forge, caller, &self.path, NOW).await
     }
 
-    async fn open(&self, caller: &Caller, title: &str) -> Result<Issue, Error> {
+    pub(super) async fn open(&self, caller: &Caller, title: &str) -> Result<Issue, Error> {
         let new = NewIssue {
             title: title.into(),
             ..NewIssue::default()
@@ -47,11 +51,16 @@ impl Desk<'_> {
         issues::create(&self.house.forge, self.part(caller).await?, new, NOW).await
     }
 
-    async fn change(&self, caller: &Caller, number: i64, wanted: IssueChange) -> Result<Issue, Error> {
+    pub(super) async fn change(
+        &self,
+        caller: &Caller,
+        number: i64,
+        wanted: IssueChange,
+    ) -> Result<Issue, Error> {
         change(&self.house.forge, self.part(caller).await?, number, wanted, NOW).await
     }
 
-    async fn say(&self, caller: &Caller, number: i64, body: &str) -> Result<CommentId, Error> {
+    pub(super) async fn say(&self, caller: &Caller, number: i64, body: &str) -> Result<CommentId, Error> {
         let permit = self.part(caller).await?;
         let said = comments::add(&self.house.forge, permit, number, body, NOW).await;
         said.map(|comment| comment.id)
@@ -97,9 +106,9 @@ impl Desk<'_> {
         part.issues.iter().map(|issue| issue.number).collect()
     }
 
-    async fn history(&self, caller: &Caller, number: i64) -> Vec<String> {
+    pub(super) async fn history(&self, caller: &Caller, number: i64) -> Vec<String> {
         let permit = self.read(caller).await;
-        let found = events::history(&self.house.forge, permit, number, 0, 100).await;
+        let found = events::history(&self.house.forge, permit, number, 0, 100, NOW).await;
         found
             .expect("a history")
             .into_iter()
@@ -116,7 +125,7 @@ fn labelled(name: &str) -> IssueChange {
 }
 
 /// A house with ada's repositories `engine`, and `secret` that grace may triage and mary may read.
-async fn desks(house: &House) -> (Caller, Caller, Caller, Caller) {
+pub(super) async fn desks(house: &House) -> (Caller, Caller, Caller, Caller) {
     let mut callers = Vec::new();
     for name in ["ada", "grace", "mary", "eve"] {
         let account = house.account(name).await;
@@ -143,7 +152,7 @@ async fn desks(house: &House) -> (Caller, Caller, Caller, Caller) {
     (ada, grace, mary, eve)
 }
 
-fn desk<'a>(house: &'a House, path: &str) -> Desk<'a> {
+pub(super) fn desk<'a>(house: &'a House, path: &str) -> Desk<'a> {
     Desk {
         house,
         path: path.parse().expect("a path"),
@@ -502,7 +511,7 @@ async fn what_waits_for_each_other_is_refused() {
         // Ended, and ended again.
         for _ in 0..2 {
             let permit = desk.sort(&ada).await.expect("a permit");
-            let left = relations::unrelate(&house.forge, permit, 2, Kind::BlockedBy, 1, NOW).await;
+            let left = relations::unrelate(&house.forge, permit, 2, &[Kind::BlockedBy], 1, NOW).await;
             assert_eq!(seen(left.expect("ended")), [(Kind::Blocks, 3)]);
         }
     })

@@ -15,7 +15,7 @@ const HOUR: i64 = 60 * MINUTE;
 
 impl House {
     /// Has the forge send letters to `server`, and lets everybody in.
-    fn meets_people(&self, server: &Mailbox) {
+    pub(super) fn meets_people(&self, server: &Mailbox) {
         self.forge.meet_people_by(People {
             site: "Plue".to_owned(),
             keys: None,
@@ -38,7 +38,7 @@ impl House {
         accounts::sign_up(&self.forge, permit, new, Client::default(), NOW).await
     }
 
-    async fn run_jobs(&self, now_ms: i64) {
+    pub(super) async fn run_jobs(&self, now_ms: i64) {
         jobs::run_due(&self.forge, "test", now_ms)
             .await
             .expect("jobs that run");

@@ -6,13 +6,16 @@ mod hooks;
 mod identities;
 mod issues;
 mod mail;
+mod notifications;
 mod oauth;
 mod organisations;
+mod parts;
 mod passwords;
 mod roles;
 mod second_factor;
 mod sessions;
 mod ssh_keys;
+mod stars;
 mod tokens;
 mod wallets;
 

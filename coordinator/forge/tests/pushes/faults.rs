@@ -7,7 +7,7 @@ use plue_forge::access::accounts::administer;
 use plue_forge::access::repositories as access;
 use plue_forge::collaborators;
 use plue_forge::repositories::{self, RepositoryChange, Role, Visibility};
-use plue_forge::{Error, expiry, import, watcher};
+use plue_forge::{Error, expiry, import, topics, watcher};
 use plue_store::query_built;
 
 /// Everything that the verbs may change, as text.
@@ -129,6 +129,13 @@ async fn every_verb_happens_or_does_not() {
                     ..RepositoryChange::default()
                 };
                 repositories::update(forge, permit(&path).await?.into(), change, NOW_MS)
+                    .await
+                    .map(drop)
+            })
+            .await;
+            each_statement(&house, "topics", async || {
+                let maintains = permit(&"ada/loom".parse().unwrap()).await?.into();
+                topics::set(forge, maintains, &["looms".to_owned()], NOW_MS)
                     .await
                     .map(drop)
             })

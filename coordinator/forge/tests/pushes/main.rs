@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod again;
+mod closing;
 mod crash;
 mod crowd;
 mod edge;

@@ -37,6 +37,27 @@ mod words {
     pub const DUE_HINT: &str = "As in 2026-12-24.";
     pub const NEVER: &str = "Not set";
     pub const RELATIONS: &str = "Related";
+    pub const PART_OF: &str = "is a part of";
+    pub const PARTS: &str = "Parts";
+    pub const RELATE: &str = "Relate to another issue";
+    pub const HOW: &str = "This issue";
+    pub const HOWS: [(&str, &str); 5] = [
+        ("relates_to", "has to do with"),
+        ("blocks", "blocks"),
+        ("blocked_by", "waits for"),
+        ("part_of", "is a part of"),
+        ("duplicates", "says the same as, and is closed for it"),
+    ];
+    pub const OTHER: &str = "The other issue";
+    pub const OTHER_HINT: &str = "Its number, as in #12.";
+    pub const HEARING: &str = "What you hear of it";
+    pub const SUBSCRIBED: &str = "You hear of all that happens here.";
+    pub const MUTED: &str = "You hear of nothing that happens here, not even where you are named.";
+    pub const USUAL: &str = "You hear of it where you take part, or watch the repository.";
+    pub const SUBSCRIBE: &str = "Subscribe";
+    pub const UNSUBSCRIBE: &str = "Unsubscribe";
+    pub const MUTE: &str = "Mute";
+    pub const UNMUTE: &str = "Unmute";
     pub const LOCK: &str = "Lock";
     pub const UNLOCK: &str = "Unlock";
     pub const PIN: &str = "Pin";
@@ -101,9 +122,22 @@ pub enum Item {
     Done(Done),
 }
 
+/// Another issue.
+#[derive(Clone, Debug)]
+pub struct Other {
+    /// Its number.
+    pub number: i64,
+    /// What it is called.
+    pub title: String,
+    /// Whether it is open.
+    pub open: bool,
+}
+
 /// How an issue stands to another.
 #[derive(Clone, Debug)]
 pub struct Relation {
+    /// How, as a form sends it.
+    pub kind: &'static str,
     /// How, as in `waits for`.
     pub how: &'static str,
     /// The other one's number.
@@ -123,6 +157,8 @@ pub enum Form {
     Comment,
     /// How it is sorted.
     Sort,
+    /// How it stands to others.
+    Relate,
 }
 
 /// What a visitor may do.
@@ -164,14 +200,21 @@ pub struct One {
     pub due_at_ms: Option<i64>,
     /// How it stands to others.
     pub relations: Vec<Relation>,
+    /// The issue of which it is a part.
+    pub whole: Option<Other>,
+    /// Its parts, in their order.
+    pub parts: Vec<Other>,
     /// What the visitor may do.
     pub may: May,
     /// The labels to choose from, of those who sort.
     pub all_labels: Vec<Label>,
     /// The milestones to choose from: id and title.
     pub all_milestones: Vec<(String, String)>,
+    /// What the visitor said that they want to hear of it: `subscribed`, `muted`, `named` or nothing;
+    /// none of who is not signed in.
+    pub heard: Option<&'static str>,
     /// What was wrong, with which form, and what was typed: of a comment its text, of the rest title
-    /// and text, of how it is sorted assignees and day.
+    /// and text, of how it is sorted assignees and day, of a relation which and to which.
     pub wrong: Option<(Form, Wrong, [String; 2])>,
 }
 
@@ -356,14 +399,8 @@ fn sorting(head: &Head, at: &str, issue: &One, viewer: Option<&Viewer>) -> Marku
             h2 { (words::DUE) }
             @match issue.due_at_ms { Some(ms) => p { (day(ms)) }, None => p.muted { (words::NEVER) } }
         }
-        @if !issue.relations.is_empty() {
-            section {
-                h2 { (words::RELATIONS) }
-                ul { @for one in &issue.relations {
-                    li { (one.how) " " a href={ (head.home()) "/issues/" (one.number) } { "#" (one.number) " " (one.title) } @if !one.open { " · " (own::CLOSED) } }
-                } }
-            }
-        }
+        (others(head, at, issue, viewer))
+        @if let (Some(heard), Some(viewer)) = (issue.heard, viewer) { section { (hearing(at, heard, viewer)) } }
         @if let (true, Some(viewer)) = (issue.may.sort, viewer) {
             section {
                 details open[wrong.is_some()] {
@@ -397,6 +434,90 @@ fn sorting(head: &Head, at: &str, issue: &One, viewer: Option<&Viewer>) -> Marku
                     (flag(viewer, at, "pinned", issue.pinned, words::PIN, words::UNPIN, issue.number))
                 }
             }
+        }
+    }
+}
+
+/// What it is a part of, what its parts are, and how it stands to others; with the forms of those who
+/// sort.
+fn others(head: &Head, at: &str, issue: &One, viewer: Option<&Viewer>) -> Markup {
+    let sorts = viewer.filter(|_| issue.may.sort);
+    let done = issue.parts.iter().filter(|part| !part.open).count();
+    let line = |how: &str, kind: &str, number: i64, title: &str, open: bool, end: bool| {
+        html! {
+            li {
+                @if !how.is_empty() { (how) " " }
+                a href={ (head.home()) "/issues/" (number) } { "#" (number) " " (title) }
+                @if !open { " · " (own::CLOSED) }
+                @if let (Some(viewer), true) = (sorts, end) {
+                    " "
+                    form.inline method="post" action={ (at) "/relate" } {
+                        (token(viewer))
+                        input type="hidden" name="how" value=(kind);
+                        input type="hidden" name="other" value=(number);
+                        button.small type="submit" name="ends" value="yes" aria-label={ (words::REMOVE) ": #" (number) } { (words::REMOVE) }
+                    }
+                }
+            }
+        }
+    };
+    html! {
+        @if issue.whole.is_some() || !issue.relations.is_empty() {
+            section {
+                h2 { (words::RELATIONS) }
+                ul {
+                    @if let Some(one) = &issue.whole { (line(words::PART_OF, "part_of", one.number, &one.title, one.open, true)) }
+                    @for one in &issue.relations { (line(one.how, one.kind, one.number, &one.title, one.open, true)) }
+                }
+            }
+        }
+        @if !issue.parts.is_empty() {
+            section {
+                h2 { (words::PARTS) " " span.muted { (done) " / " (issue.parts.len()) } }
+                ol { @for one in &issue.parts { (line("", "", one.number, &one.title, one.open, false)) } }
+            }
+        }
+        @if let Some(viewer) = sorts { section { (relate(at, issue, viewer)) } }
+    }
+}
+
+/// The form that relates it to another one.
+fn relate(at: &str, issue: &One, viewer: &Viewer) -> Markup {
+    let (wrong, typed) = wrong_with(issue, Form::Relate);
+    let (how, other) = typed.map_or(("relates_to", ""), |typed| (typed[0].as_str(), typed[1].as_str()));
+    html! {
+        details open[wrong.is_some()] {
+            summary { (words::RELATE) }
+            (alert(Wrong::elsewhere(&wrong, &["other"])))
+            form method="post" action={ (at) "/relate" } {
+                (token(viewer))
+                (select("how", words::HOW, how, &words::HOWS))
+                (Field::new("other", words::OTHER).hint(words::OTHER_HINT).value(other).required().wrong(Wrong::at(&wrong, "other")).max(20))
+                div.submit { button type="submit" { (words::SAVE) } }
+            }
+        }
+    }
+}
+
+/// What somebody wants to hear of it.
+fn hearing(at: &str, heard: &str, viewer: &Viewer) -> Markup {
+    let (said, offered): (&str, &[(&str, &str)]) = match heard {
+        "muted" => (words::MUTED, &[("", words::UNMUTE)]),
+        "subscribed" | "named" => (
+            words::SUBSCRIBED,
+            &[("", words::UNSUBSCRIBE), ("muted", words::MUTE)],
+        ),
+        _ => (
+            words::USUAL,
+            &[("subscribed", words::SUBSCRIBE), ("muted", words::MUTE)],
+        ),
+    };
+    html! {
+        h2 { (words::HEARING) }
+        p.muted { (said) }
+        form.inline method="post" action={ (at) "/subscription" } {
+            (token(viewer))
+            @for (value, word) in offered { button.small type="submit" name="state" value=(value) { (word) } }
         }
     }
 }

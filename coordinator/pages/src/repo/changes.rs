@@ -10,6 +10,7 @@ use crate::frame::{Frame, avatar, encode};
 use crate::icons::{Icon, icon};
 use crate::moment::when;
 use maud::{Markup, html};
+use std::ops::Range;
 
 mod words {
     pub const UNIFIED: &str = "Unified";
@@ -100,6 +101,31 @@ pub struct Whole {
     pub signed: Option<&'static str>,
     /// The bookmarks and tags that have it, and whether these are all.
     pub contained: Vec<String>,
+    /// What the first line of its message names: which bytes, and where it is.
+    pub in_title: Links,
+    /// What the rest of it names.
+    pub in_body: Links,
+}
+
+/// Which bytes of a text name something, in their order, and where it is.
+pub type Links = Vec<(Range<usize>, String)>;
+
+/// A text with links.
+fn linked(text: &str, links: &Links) -> Markup {
+    let mut pieces: Vec<(&str, Option<&str>)> = Vec::new();
+    let mut from = 0;
+    for (at, address) in links {
+        if let (Some(before), Some(name)) = (text.get(from..at.start), text.get(at.clone())) {
+            pieces.extend([(before, None), (name, Some(address.as_str()))]);
+            from = at.end;
+        }
+    }
+    pieces.push((text.get(from..).unwrap_or_default(), None));
+    html! {
+        @for (text, address) in pieces {
+            @match address { Some(address) => a href=(address) { (text) }, None => (text), }
+        }
+    }
 }
 
 /// Writes the page of a commit.
@@ -109,10 +135,10 @@ pub fn commit(frame: &Frame, head: &Head, whole: &Whole, changes: &Changes) -> S
     let body = html! {
         div.commit-head {
             div.head {
-                h1 { (change.title()) }
+                h1 { (linked(change.title(), &whole.in_title)) }
                 a.button href=(address(head, Sight::Tree, &change.oid, "")) rel="nofollow" { (icon(Icon::Code)) (words::BROWSE) }
             }
-            @if !whole.item.body.is_empty() { pre.message tabindex="0" { (whole.item.body) } }
+            @if !whole.item.body.is_empty() { pre.message tabindex="0" { (linked(&whole.item.body, &whole.in_body)) } }
             p.by {
                 (avatar(&change.author)) strong { (change.author) } " wrote it " (when(change.when_ms))
                 @if let Some(committer) = &whole.item.committer { " · " strong { (committer) } " committed it " (when(whole.committed_ms)) }

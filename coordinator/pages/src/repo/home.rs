@@ -1,5 +1,6 @@
 //! The first page of a repository: its files, its README, how it is cloned, what is in it.
 
+use super::stars::{self, Following};
 use super::tree::{self, Folder, Readme};
 use super::{Behind, Head, Sight, Spot, about, address, bar, page};
 use crate::Script;
@@ -57,6 +58,10 @@ pub struct Side {
     pub people: Vec<(String, i64)>,
     /// How many people wrote it.
     pub people_total: i64,
+    /// What it is about.
+    pub topics: Vec<String>,
+    /// What who is signed in said of it.
+    pub following: Option<Following>,
 }
 
 /// Writes the page of a repository with something in it.
@@ -77,7 +82,10 @@ pub fn home(
                 (tree::table(head, spot, folder))
                 @if let Some(readme) = readme { (tree::shown(head, spot, readme)) }
             }
-            aside.notes aria-label=(words::ABOUT) { (beside(head, spot, side)) }
+            aside.notes aria-label=(words::ABOUT) {
+                @if let (Some(viewer), Some(said)) = (&frame.viewer, &side.following) { section { (stars::following(head, viewer, said)) } }
+                (beside(head, spot, side))
+            }
         }
     };
     page(frame, head, Behind::Code, &title, &[Script::Copy], body)
@@ -94,6 +102,9 @@ fn beside(head: &Head, spot: &Spot, side: &Side) -> Markup {
             h2 { (words::ABOUT) }
             @if head.description.is_empty() { p.muted { (words::NONE) } }
             (about(head))
+            @if !side.topics.is_empty() {
+                ul.topics { @for topic in &side.topics { li { a.badge href={ "/explore?topic=" (topic) } { (topic) } } } }
+            }
             ul.facts {
                 li { a href={ (head.home()) "/bookmarks" } { (icon(Icon::Bookmark)) strong { (grouped(side.bookmarks)) } @if side.bookmarks == 1 { " bookmark" } @else { " bookmarks" } } }
                 li { a href={ (head.home()) "/tags" } { (icon(Icon::Tag)) strong { (grouped(side.tags)) } @if side.tags == 1 { " tag" } @else { " tags" } } }

@@ -10,6 +10,7 @@ pub mod find;
 pub mod home;
 pub mod people;
 pub mod refs;
+pub mod stars;
 pub mod tree;
 
 use crate::frame::{Frame, Page, Step, Tab, encode, layout};

@@ -26,7 +26,7 @@ pub struct CommentList {
 #[derive(Deserialize, ToSchema)]
 pub struct CommentBody {
     /// Markdown.
-    body: String,
+    pub body: String,
 }
 
 /// Lists what was said about an issue.

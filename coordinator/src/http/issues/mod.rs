@@ -8,6 +8,8 @@ pub mod milestones;
 pub mod one;
 pub mod reactions;
 pub mod relations;
+pub mod subscriptions;
+pub mod wit;
 
 use super::extract::Path;
 use super::failure::Failure;

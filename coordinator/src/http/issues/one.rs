@@ -33,7 +33,7 @@ pub async fn get(
     path: Path,
 ) -> Result<axum::Json<WholeIssue>, Failure> {
     let permit = reading(&site, &caller, &path).await?;
-    let opened = issues::open(&site.forge, permit, path.parse("number")?).await?;
+    let opened = issues::open(&site.forge, permit, path.parse("number")?, site.now_ms()).await?;
     Ok(axum::Json(WholeIssue {
         issue: IssueView::of(&opened.issue),
         comments: opened.comments.iter().map(CommentView::of).collect(),
@@ -75,7 +75,8 @@ pub async fn history(
     let limit = parts::limit(onward.limit, onward.per_page)?;
     let [after] = parts::open(&site, onward.cursor.as_deref())?.unwrap_or([0]);
     let permit = reading(&site, &caller, &path).await?;
-    let found = events::history(&site.forge, permit, path.parse("number")?, after, limit).await?;
+    let number = path.parse("number")?;
+    let found = events::history(&site.forge, permit, number, after, limit, site.now_ms()).await?;
     let full = i64::try_from(found.len()).is_ok_and(|length| length == limit);
     let last = found.last().filter(|_| full);
     let next = last.and_then(|event| parts::seal(&site, [event.id]));

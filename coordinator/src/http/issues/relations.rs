@@ -6,6 +6,7 @@ use super::super::site::Site;
 use super::{reading, sorting};
 use axum::extract::State;
 use http::StatusCode;
+use plue_forge::issues::State as Standing;
 use plue_forge::issues::relations::{self, Kind, Relation};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,6 +18,17 @@ pub struct OtherIssue {
     title: String,
     /// `open` or `closed`.
     state: &'static str,
+}
+
+impl OtherIssue {
+    /// How another issue is shown.
+    pub fn of(number: i64, title: &str, state: Standing) -> Self {
+        Self {
+            number,
+            title: title.to_owned(),
+            state: state.as_str(),
+        }
+    }
 }
 
 /// What an issue waits for, and what waits for it.
@@ -32,11 +44,7 @@ impl Dependencies {
         let those = |kind: Kind| {
             let found = relations.iter().filter(|relation| relation.kind == kind);
             found
-                .map(|relation| OtherIssue {
-                    number: relation.number,
-                    title: relation.title.clone(),
-                    state: relation.state.as_str(),
-                })
+                .map(|relation| OtherIssue::of(relation.number, &relation.title, relation.state))
                 .collect()
         };
         Self {
@@ -105,6 +113,7 @@ pub async fn remove(
 ) -> Result<axum::Json<Dependencies>, Failure> {
     let permit = sorting(&site, &caller, &path).await?;
     let (number, other) = (path.parse("number")?, path.parse("blockedNumber")?);
-    let found = relations::unrelate(&site.forge, permit, number, Kind::Blocks, other, site.now_ms()).await?;
+    let found =
+        relations::unrelate(&site.forge, permit, number, &[Kind::Blocks], other, site.now_ms()).await?;
     Ok(axum::Json(Dependencies::of(&found)))
 }

@@ -4,7 +4,7 @@ use super::super::extract::Query;
 use super::super::failure::Failure;
 use super::super::site::Site;
 use super::Visit;
-use super::home::{Asked, listing};
+use super::home::{Asked, Of, listing};
 use axum::extract::State;
 use axum::response::Response;
 use plue_forge::accounts;
@@ -20,7 +20,7 @@ pub async fn get(
     visit: Visit,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
-    let repositories = listing(&site, &visit, "/explore", &asked, None, true).await?;
+    let repositories = listing(&site, &visit, "/explore", &asked, Of::Everybody).await?;
     Ok(visit.show(explore::page(&visit.frame(), &Explore { repositories })))
 }
 
@@ -42,7 +42,7 @@ pub async fn search(
         _ if text.is_empty() => Found::Nothing,
         Some("people") if text.chars().count() < MIN_PERSON_CHARS => Found::People(None),
         Some("people") => Found::People(Some(people(&site, &text).await?)),
-        _ => Found::Repositories(listing(&site, &visit, "/search", &asked, None, false).await?),
+        _ => Found::Repositories(listing(&site, &visit, "/search", &asked, Of::Seen).await?),
     };
     Ok(visit.show(explore::search(&visit.frame(), &Search { text, found })))
 }

@@ -8,10 +8,13 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{ACCEPT, VARY};
-use plue_contract::AccountName;
-use plue_forge::repositories;
+use plue_contract::{AccountId, AccountName};
+use plue_forge::access::accounts::read_self;
+use plue_forge::repositories::{self, Among};
+use plue_forge::topics;
 use plue_pages::home::{self, Home};
 use plue_pages::repositories::{Listing, Order};
+use plue_pages::stars;
 use serde::Deserialize;
 
 mod words {
@@ -30,6 +33,7 @@ pub struct Asked {
     q: Option<String>,
     sort: Option<String>,
     page: Option<String>,
+    topic: Option<String>,
 }
 
 impl Asked {
@@ -44,6 +48,11 @@ impl Asked {
         Order::read(self.sort.as_deref().unwrap_or_default())
     }
 
+    /// The topic that is asked for, if it is one.
+    fn topic(&self) -> Option<String> {
+        self.topic.as_deref().and_then(|topic| topics::clean(topic).ok())
+    }
+
     /// Which part, from 1.
     pub fn part(&self) -> i64 {
         let part = self.page.as_deref().and_then(|page| page.parse().ok());
@@ -51,18 +60,38 @@ impl Asked {
     }
 }
 
-/// Lists what the caller may see, of everybody or of one account.
+/// Which repositories a list is of.
+pub enum Of {
+    /// The public ones.
+    Everybody,
+    /// All that the caller may see.
+    Seen,
+    /// Those of one account.
+    Owner(AccountName),
+    /// Those to which one gave a star.
+    Starred(AccountId),
+}
+
+/// Lists what the caller may see.
 pub async fn listing(
     site: &Site,
     visit: &Visit,
     path: &str,
     asked: &Asked,
-    owner: Option<AccountName>,
-    public_only: bool,
+    of: Of,
 ) -> Result<Listing, Failure> {
     let (text, order, part) = (asked.text(), asked.order(), asked.part());
-    let of_one = owner.is_some();
+    let of_one = matches!(of, Of::Owner(_));
+    let public_only = matches!(of, Of::Everybody);
+    let topic = asked.topic();
+    let (among, owner) = match of {
+        Of::Starred(account) => (Among::StarredBy(account), None),
+        Of::Owner(owner) => (Among::All, Some(owner)),
+        Of::Everybody | Of::Seen => (topic.clone().map_or(Among::All, Among::About), None),
+    };
+    let topic = topic.filter(|_| matches!(among, Among::About(_)));
     let query = repositories::Query {
+        among,
         text: (!text.is_empty()).then(|| text.clone()),
         owner,
         public_only,
@@ -82,6 +111,7 @@ pub async fn listing(
         part,
         limit: A_PART,
         total: found.total,
+        topic: topic.unwrap_or_default(),
         of_one,
         entries: found.items.iter().map(entry).collect(),
     })
@@ -110,9 +140,9 @@ pub async fn get(
             ],
             (None, _) => Vec::new(),
         };
-        let public_only = own.is_none();
+        let of = own.map_or(Of::Everybody, Of::Owner);
         let home = Home {
-            repositories: listing(&site, &visit, "/", &asked, own, public_only).await?,
+            repositories: listing(&site, &visit, "/", &asked, of).await?,
             push,
         };
         let frame = visit.frame_after(|word| (word == "deleted").then(|| words::DELETED.to_owned()));
@@ -122,4 +152,16 @@ pub async fn get(
         .headers_mut()
         .append(VARY, http::HeaderValue::from_static("Accept"));
     Ok(response)
+}
+
+/// The repositories to which who is signed in gave a star.
+pub async fn starred(
+    State(site): State<Site>,
+    visit: Visit,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Failure> {
+    let permit = read_self(&site.forge, &visit.caller, site.now_ms()).await?;
+    let of = Of::Starred(permit.on().id);
+    let list = listing(&site, &visit, "/-/stars", &asked, of).await?;
+    Ok(visit.show(stars::page(&visit.frame(), &list)))
 }

@@ -9,6 +9,8 @@ pub mod home;
 pub mod hooks;
 pub mod issues;
 pub mod log;
+mod named;
+pub mod notifications;
 pub mod organisation;
 pub mod person;
 pub mod recover;

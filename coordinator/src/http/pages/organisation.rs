@@ -4,7 +4,7 @@ use super::super::extract::{Path, Query};
 use super::super::failure::Failure;
 use super::super::organisations::{parent, take_out};
 use super::super::site::Site;
-use super::home::{Asked, listing};
+use super::home::{Asked, Of, listing};
 use super::sent::Sent;
 use super::{Visit, see_other};
 use axum::extract::State;
@@ -40,7 +40,7 @@ pub async fn show(
     let of = permit.on().clone();
     let within = organisations::within(&site.forge, permit, MOST, 0).await?;
     let address = format!("/{}", of.name);
-    let repositories = listing(site, visit, &address, asked, Some(of.name.clone()), false).await?;
+    let repositories = listing(site, visit, &address, asked, Of::Owner(of.name.clone())).await?;
     let known = !matches!(visit.caller.who, Who::Anonymous);
     let now_ms = site.now_ms();
     let belongs = known

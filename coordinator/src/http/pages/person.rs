@@ -3,7 +3,7 @@
 use super::super::failure::Failure;
 use super::super::site::Site;
 use super::Visit;
-use super::home::{Asked, listing};
+use super::home::{Asked, Of, listing};
 use axum::response::Response;
 use plue_forge::access::accounts::read_self;
 use plue_forge::accounts::Account;
@@ -14,7 +14,7 @@ use plue_pages::person::{self, Person};
 /// Who it is, and what of theirs the caller may see.
 pub async fn show(site: &Site, visit: &Visit, account: Account, asked: &Asked) -> Result<Response, Failure> {
     let address = format!("/{}", account.name);
-    let repositories = listing(site, visit, &address, asked, Some(account.name.clone()), false).await?;
+    let repositories = listing(site, visit, &address, asked, Of::Owner(account.name.clone())).await?;
     let own = visit.name() == Some(account.name.as_str());
     let mut organisations = Vec::new();
     if own && let Ok(permit) = read_self(&site.forge, &visit.caller, site.now_ms()).await {

@@ -11,9 +11,9 @@ use axum::extract::State;
 use axum::response::Response;
 use plue_contract::{AccountName, Code};
 use plue_forge::access::Permit;
-use plue_forge::access::repositories::{AdministerRepo, administer, create_under};
-use plue_forge::collaborators;
+use plue_forge::access::repositories::{AdministerRepo, administer, create_under, read};
 use plue_forge::repositories::{self, Repository, RepositoryChange, Role};
+use plue_forge::{collaborators, topics};
 use plue_pages::forms::Wrong;
 use plue_pages::repository_settings::{self as pages, Access, Collaborator, Form, General};
 use plue_pages::settings::keys::{Key, Keys};
@@ -39,8 +39,9 @@ async fn permit(site: &Site, visit: &Visit, path: &Path) -> Result<Permit<Admini
     Ok(administer(&site.forge, &visit.caller, &path.repository()?, site.now_ms()).await?)
 }
 
-fn general_of(repository: &Repository) -> General {
+fn general_of(repository: &Repository, topics: &[String]) -> General {
     General {
+        topics: topics.join(" "),
         description: repository.description.clone(),
         default_bookmark: repository.default_bookmark.clone(),
         visibility: repository.visibility.as_str().to_owned(),
@@ -51,6 +52,11 @@ fn general_of(repository: &Repository) -> General {
         confirm: String::new(),
         wrong: None,
     }
+}
+
+async fn topics_of(site: &Site, visit: &Visit, path: &Path) -> Result<Vec<String>, Failure> {
+    let permit = read(&site.forge, &visit.caller, &path.repository()?, site.now_ms()).await?;
+    Ok(topics::of(&site.forge, &permit).await?)
 }
 
 /// The general page.
@@ -67,18 +73,19 @@ pub async fn get(State(site): State<Site>, visit: Visit, path: Path) -> Result<R
         Some(said.to_owned())
     });
     let repository = permit.on();
+    let topics = topics_of(&site, &visit, &path).await?;
     let html = pages::general(
         &frame,
         visit.viewer()?,
         &repo::head(repository),
-        &general_of(repository),
+        &general_of(repository, &topics),
     );
     Ok(visit.show(html))
 }
 
 /// Answers a form of the general page: to where it leads, or the page again with what is wrong.
-fn answer(
-    visit: &Visit,
+async fn answer(
+    (site, visit, path): (&Site, &Visit, &Path),
     form: Form,
     before: &Repository,
     done: Result<String, Failure>,
@@ -89,8 +96,9 @@ fn answer(
         Err(failure) => failure,
     };
     let viewer = visit.viewer()?;
+    let topics = topics_of(site, visit, path).await?;
     visit.mend(failure, |wrong| {
-        let mut page = general_of(before);
+        let mut page = general_of(before, &topics);
         typed(&mut page);
         page.wrong = Some((form, wrong));
         pages::general(&visit.frame(), viewer, &repo::head(before), &page)
@@ -126,11 +134,33 @@ pub async fn save(
         ..RepositoryChange::default()
     };
     let done = change(&site, permit, new, "saved").await;
-    answer(&visit, Form::About, &before, done, |page| {
+    answer((&site, &visit, &path), Form::About, &before, done, |page| {
         page.description = sent.lines("description");
         page.default_bookmark = bookmark.to_owned();
         page.visibility = visibility.to_owned();
     })
+    .await
+}
+
+/// Says what it is about, by words with spaces or commas between.
+pub async fn save_topics(
+    State(site): State<Site>,
+    visit: Visit,
+    path: Path,
+    sent: Sent,
+) -> Result<Response, Failure> {
+    let permit = permit(&site, &visit, &path).await?;
+    let before = permit.on().clone();
+    let words = sent.text("topics").split([' ', ',', '\t']);
+    let words: Vec<String> = words.filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    let done = match topics::set(&site.forge, permit.into(), &words, site.now_ms()).await {
+        Ok(_) => Ok(format!("/{}/settings?done=saved", before.path())),
+        Err(error) => Err(error.into()),
+    };
+    answer((&site, &visit, &path), Form::Topics, &before, done, |page| {
+        page.topics = sent.text("topics").to_owned();
+    })
+    .await
 }
 
 /// Gives it another name.
@@ -152,9 +182,10 @@ pub async fn rename(
             change(&site, permit, new, "renamed").await
         }
     };
-    answer(&visit, Form::Rename, &before, done, |page| {
+    answer((&site, &visit, &path), Form::Rename, &before, done, |page| {
         page.new_name = sent.text("name").to_owned();
     })
+    .await
 }
 
 /// Archives it, or opens it again.
@@ -173,7 +204,7 @@ pub async fn archive(
     };
     let word = if archived { "archived" } else { "opened" };
     let done = change(&site, permit, new, word).await;
-    answer(&visit, Form::Archive, &before, done, |_| {})
+    answer((&site, &visit, &path), Form::Archive, &before, done, |_| {}).await
 }
 
 /// Gives it to another owner.
@@ -186,9 +217,10 @@ pub async fn transfer(
     let permit = permit(&site, &visit, &path).await?;
     let before = permit.on().clone();
     let done = give(&site, &visit, permit, sent.text("owner").trim()).await;
-    answer(&visit, Form::Transfer, &before, done, |page| {
+    answer((&site, &visit, &path), Form::Transfer, &before, done, |page| {
         page.new_owner = sent.text("owner").to_owned();
     })
+    .await
 }
 
 async fn give(
@@ -228,9 +260,10 @@ pub async fn delete(
     } else {
         Err(Failure::invalid("confirm", format!("{} {name}.", words::CONFIRM)))
     };
-    answer(&visit, Form::Delete, &before, done, |page| {
+    answer((&site, &visit, &path), Form::Delete, &before, done, |page| {
         page.confirm = sent.text("confirm").to_owned();
     })
+    .await
 }
 
 async fn collaborators_of(site: &Site, permit: Permit<AdministerRepo>) -> Result<Vec<Collaborator>, Failure> {

@@ -6,8 +6,11 @@ pub mod labels;
 mod list;
 pub mod marks;
 pub mod milestones;
+pub mod parts;
 pub mod reactions;
+pub mod references;
 pub mod relations;
+pub mod subscriptions;
 
 use crate::{Conn, StoreError, Tx, query, query_built};
 pub use list::{Cut, Filter, Filtered, Order, count_filtered, list};
@@ -313,7 +316,11 @@ pub async fn delete(tx: &mut Tx<'_>, id: IssueId) -> Result<(), StoreError> {
 }
 
 /// What ends with a repository that is removed for good, in the order in which it may.
-pub(crate) const PURGED: [(&str, &str); 5] = [
+pub(crate) const PURGED: [(&str, &str); 6] = [
+    (
+        "issues.purge_notifications",
+        "DELETE FROM notifications WHERE repository_id = $1",
+    ),
     (
         "issues.purge_events",
         "DELETE FROM issue_events WHERE repository_id = $1",

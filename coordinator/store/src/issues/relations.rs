@@ -22,15 +22,16 @@ pub async fn of(conn: &mut Conn, issue: IssueId) -> Result<Vec<RelationRow>, Sto
     .await
 }
 
-/// Whether what `from` blocks, and what that blocks, and so on, leads to `to`.
-pub async fn leads_to(conn: &mut Conn, from: IssueId, to: IssueId) -> Result<bool, StoreError> {
+/// Whether what `from` stands to in this way, and what that does, and so on, leads to `to`.
+pub async fn leads_to(conn: &mut Conn, from: IssueId, kind: &str, to: IssueId) -> Result<bool, StoreError> {
     let found = query(
         "issue_relations.leads_to",
-        "WITH RECURSIVE blocked (id) AS (SELECT CAST($1 AS BIGINT) \
-         UNION SELECT r.other_id FROM issue_relations r JOIN blocked b ON r.issue_id = b.id WHERE r.kind = 'blocks') \
-         SELECT id FROM blocked WHERE id = $2",
+        "WITH RECURSIVE reached (id) AS (SELECT CAST($1 AS BIGINT) \
+         UNION SELECT r.other_id FROM issue_relations r JOIN reached b ON r.issue_id = b.id WHERE r.kind = $2) \
+         SELECT id FROM reached WHERE id = $3",
     )
     .bind(from.0)
+    .bind(kind)
     .bind(to.0)
     .optional::<(i64,)>(conn)
     .await?;

@@ -342,6 +342,13 @@ pub const CASES: &[Case] = &[
         [401, 403, 404, 303, 303],
     ),
     with(
+        "POST /{owner}/{repo}/issues/{number:digits}/relate",
+        "/ada/pages/issues/1/relate",
+        FORM,
+        "how=blocks&other=1",
+        [401, 403, 404, 400, 400],
+    ),
+    with(
         "POST /{owner}/{repo}/issues/{number:digits}/react",
         "/ada/pages/issues/1/react",
         FORM,

@@ -131,12 +131,21 @@ routes! {
         Get "/-/orgs/{org}/log";
     }
     PAGE.built() {
+        Get "/{owner}/{repo}/stargazers" .cache(Cache::Revalidate);
         Get "/{owner}/{repo}/issues" .cache(Cache::Revalidate);
         Get "/{owner}/{repo}/issues/{number:digits}" .cache(Cache::Revalidate);
         Get "/{owner}/{repo}/labels" .cache(Cache::Revalidate);
         Get "/{owner}/{repo}/milestones" .cache(Cache::Revalidate);
     }
     FORM.built() {
+        Get "/-/stars";
+        Get "/notifications";
+        Post "/notifications";
+        Post "/notifications/settings";
+        Post "/{owner}/{repo}/issues/{number:digits}/subscription";
+        Post "/{owner}/{repo}/star";
+        Post "/{owner}/{repo}/watch";
+        Post "/{owner}/{repo}/settings/topics";
         Get "/{owner}/{repo}/issues/new";
         Post "/{owner}/{repo}/issues/new";
         Post "/{owner}/{repo}/issues/many";
@@ -147,6 +156,7 @@ routes! {
         Post "/{owner}/{repo}/issues/{number:digits}/sort";
         Post "/{owner}/{repo}/issues/{number:digits}/flag";
         Post "/{owner}/{repo}/issues/{number:digits}/react";
+        Post "/{owner}/{repo}/issues/{number:digits}/relate";
         Post "/{owner}/{repo}/labels";
         Post "/{owner}/{repo}/labels/{id:digits}";
         Post "/{owner}/{repo}/labels/{id:digits}/remove";
@@ -239,7 +249,17 @@ routes! {
         Get "/api/{owner}/{repo}/hooks/{id:digits}/deliveries/{deliveryId:digits}";
         Post "/api/{owner}/{repo}/hooks/{id:digits}/deliveries/{deliveryId:digits}/redeliver";
     }
+    API.built() {
+        Get "/api/{owner}/{repo}/issues/{number:digits}/subscription";
+    }
     API.built().known() {
+        Get "/api/notifications";
+        Put "/api/notifications/read";
+        Patch "/api/notifications/{id:digits}";
+        Get "/api/notifications/settings";
+        Put "/api/notifications/settings";
+        Put "/api/{owner}/{repo}/issues/{number:digits}/subscription";
+        Delete "/api/{owner}/{repo}/issues/{number:digits}/subscription";
         Patch "/api/{owner}/{repo}/issues";
         Put "/api/{owner}/{repo}/issues/{number:digits}/lock";
         Delete "/api/{owner}/{repo}/issues/{number:digits}/lock";
@@ -385,15 +405,25 @@ routes! {
         Put "/api/{owner}/{repo}/issues/{number:digits}/milestone";
         Delete "/api/{owner}/{repo}/issues/{number:digits}/milestone";
     }
-    API {
+    API.built() {
         Get "/api/users/{username}/starred";
         Get "/api/repos/topics/popular";
         Get "/api/repos/topics/{topic}";
-        Get "/api/{owner}/{repo}/stats";
         Get "/api/{owner}/{repo}/stargazers";
         Get "/api/{owner}/{repo}/watchers";
         Get "/api/{owner}/{repo}/star";
+        Get "/api/{owner}/{repo}/watch";
         Get "/api/{owner}/{repo}/topics";
+    }
+    API.built().known() {
+        Post "/api/{owner}/{repo}/star";
+        Delete "/api/{owner}/{repo}/star";
+        Post "/api/{owner}/{repo}/watch";
+        Delete "/api/{owner}/{repo}/watch";
+        Put "/api/{owner}/{repo}/topics";
+    }
+    API {
+        Get "/api/{owner}/{repo}/stats";
         Get "/api/{owner}/{repo}/bookmarks";
         Get "/api/{owner}/{repo}/bookmarks/{name:slash}";
         Get "/api/{owner}/{repo}/changes";
@@ -423,11 +453,6 @@ routes! {
         Get "/api/watcher/repos";
     }
     API.known() {
-        Post "/api/{owner}/{repo}/star";
-        Delete "/api/{owner}/{repo}/star";
-        Post "/api/{owner}/{repo}/watch";
-        Delete "/api/{owner}/{repo}/watch";
-        Put "/api/{owner}/{repo}/topics";
         Post "/api/{owner}/{repo}/bookmarks";
         Put "/api/{owner}/{repo}/bookmarks/{name:slash}";
         Delete "/api/{owner}/{repo}/bookmarks/{name:slash}";

@@ -51,6 +51,21 @@ routes! {
         Get "/trpc/{procedures}";
         Post "/trpc/{procedures}";
     }
+    REPOS.preset(Preset::Standard).built() {
+        Get "/api/repos/{owner}/{repo}/issues/activity";
+        Get "/api/repos/{owner}/{repo}/issues/{number:digits}/sub-issues";
+        Get "/api/repos/{owner}/{repo}/issues/{number:digits}/relations";
+        Get "/api/repos/{owner}/{repo}/issues/{number:digits}/activity";
+    }
+    REPOS.preset(Preset::Standard).built().known() {
+        Put "/api/repos/{owner}/{repo}/issues/{number:digits}/sub-issues";
+        Post "/api/repos/{owner}/{repo}/issues/{number:digits}/parent";
+        Delete "/api/repos/{owner}/{repo}/issues/{number:digits}/parent";
+        Post "/api/repos/{owner}/{repo}/issues/{number:digits}/relations";
+        Delete "/api/repos/{owner}/{repo}/issues/{number:digits}/relations/{relatedNumber:digits}";
+        Post "/api/repos/{owner}/{repo}/issues/{number:digits}/duplicate";
+        Post "/api/repos/{owner}/{repo}/issues/{number:digits}/comments";
+    }
     REPOS.preset(Preset::Standard) {
         Get "/api/repos/{owner}/{repo}/cycles";
         Get "/api/repos/{owner}/{repo}/cycles/current";
@@ -59,11 +74,8 @@ routes! {
         Get "/api/repos/{owner}/{repo}/cycles/{number:digits}/progress";
         Get "/api/repos/{owner}/{repo}/cycles/{number:digits}/issues";
         Get "/api/repos/{owner}/{repo}/issues";
-        Get "/api/repos/{owner}/{repo}/issues/activity";
         Get "/api/repos/{owner}/{repo}/issues/board";
         Get "/api/repos/{owner}/{repo}/issues/{number:digits}";
-        Get "/api/repos/{owner}/{repo}/issues/{number:digits}/sub-issues";
-        Get "/api/repos/{owner}/{repo}/issues/{number:digits}/activity";
         Get "/api/repos/{owner}/{repo}/stages";
         Get "/api/repos/{owner}/{repo}/stages/{stageKey}";
         Get "/api/repos/{owner}/{repo}/projects";
@@ -85,14 +97,8 @@ routes! {
         Delete "/api/repos/{owner}/{repo}/cycles/{number:digits}/issues/{issueNumber:digits}";
         Post "/api/repos/{owner}/{repo}/issues";
         Patch "/api/repos/{owner}/{repo}/issues/{number:digits}";
-        Post "/api/repos/{owner}/{repo}/issues/{number:digits}/parent";
-        Delete "/api/repos/{owner}/{repo}/issues/{number:digits}/parent";
-        Post "/api/repos/{owner}/{repo}/issues/{number:digits}/relations";
-        Delete "/api/repos/{owner}/{repo}/issues/{number:digits}/relations/{relatedNumber:digits}";
-        Post "/api/repos/{owner}/{repo}/issues/{number:digits}/duplicate";
         Post "/api/repos/{owner}/{repo}/issues/{number:digits}/accept";
         Post "/api/repos/{owner}/{repo}/issues/{number:digits}/reject";
-        Post "/api/repos/{owner}/{repo}/issues/{number:digits}/comments";
         Patch "/api/repos/{owner}/{repo}/issues/{number:digits}/stage";
         Post "/api/repos/{owner}/{repo}/stages";
         Post "/api/repos/{owner}/{repo}/stages/reorder";

@@ -13,7 +13,7 @@ pub use milestones::{
     close as close_milestone, create as create_milestone, list as milestones, open as open_milestone,
     remove as remove_milestone,
 };
-pub use one::{comment, edit, edit_comment, flag, get, react, remove_comment, sort};
+pub use one::{comment, edit, edit_comment, flag, get, react, relate, remove_comment, sort, subscribe};
 pub use write::{create, form};
 
 use super::super::extract::Path;

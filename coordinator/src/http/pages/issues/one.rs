@@ -3,22 +3,24 @@
 use super::super::super::extract::Path;
 use super::super::super::failure::Failure;
 use super::super::super::site::Site;
+use super::super::named::links;
 use super::super::repo::in_time;
 use super::super::sent::Sent;
 use super::super::{Visit, see_other};
-use super::{address, day, desk, label, reading, state, taking_part};
+use super::{address, day, desk, label, reading, sorting, state, taking_part};
 use axum::extract::State;
 use axum::response::Response;
 use plue_contract::{CommentId, MilestoneId};
+use plue_forge::access::following::follow;
 use plue_forge::issues::change::PersonRef;
 use plue_forge::issues::reactions::Reaction;
-use plue_forge::issues::references::{Named, scan};
+use plue_forge::issues::subscriptions::Subscription;
 use plue_forge::issues::{
     self, IssueChange, Opened, Reason, State as Standing, change, comments, events, labels, milestones,
-    reactions, relations,
+    parts, reactions, relations, subscriptions,
 };
 use plue_pages::highlight;
-use plue_pages::issues::one::{self as page, Done, Felt, Form, Item, May, One, Relation, Said};
+use plue_pages::issues::one::{self as page, Done, Felt, Form, Item, May, One, Other, Relation, Said};
 use plue_pages::markdown::{self, Place};
 use plue_pages::repo::{Head, Sight, address as address_in};
 
@@ -26,7 +28,9 @@ mod words {
     pub const SAVED: &str = "Saved.";
     pub const SAID: &str = "Said.";
     pub const REMOVED: &str = "The comment is gone.";
+    pub const HEARD: &str = "Saved: that is what you hear of this issue from now on.";
     pub const NO_PERSON: &str = "There is no such account.";
+    pub const NO_ISSUE: &str = "This is the number of an issue, as in #12.";
 }
 
 /// Renders texts of one repository, away from the threads that answer.
@@ -39,23 +43,7 @@ async fn rendered(head: &Head, texts: Vec<String>) -> Result<Vec<String>, Failur
     let home = head.home();
     let go_on = in_time();
     let rendering = tokio::task::spawn_blocking(move || {
-        let refer = |text: &str| {
-            let found = scan(text).into_iter();
-            found
-                .map(|found| {
-                    let there = match found.named {
-                        Named::Person(name) => format!("/{name}"),
-                        Named::Issue {
-                            repository, number, ..
-                        } => {
-                            let home = repository.map_or_else(|| home.clone(), |path| format!("/{path}"));
-                            format!("{home}/issues/{number}")
-                        }
-                    };
-                    (found.at, there)
-                })
-                .collect()
-        };
+        let refer = |text: &str| links(&home, text);
         let one = |text: &String| {
             markdown::render_said(text, &place, &refer, &go_on).unwrap_or_else(|_| {
                 let mut plain = String::from("<pre>");
@@ -87,11 +75,24 @@ fn felt(all: &[Reaction], comment: Option<CommentId>) -> Vec<Felt> {
 fn done(event: &events::Event, home: &str) -> Option<Done> {
     let text = |name: &str| event.detail[name].as_str().unwrap_or_default().to_owned();
     let number = event.detail["number"].as_i64();
-    let mut link = number.map(|number| (format!("{home}/issues/{number}"), format!("#{number}")));
+    // What comes from another repository says from which.
+    let (from, named) = match text("repository") {
+        path if path.is_empty() => (home.to_owned(), path),
+        path => (format!("/{path}"), path),
+    };
+    let commit = text("commit");
+    let link = if commit.is_empty() {
+        number.map(|number| (format!("{from}/issues/{number}"), format!("{named}#{number}")))
+    } else {
+        let short = commit.get(..8).unwrap_or(&commit);
+        let at = if named.is_empty() { "" } else { "@" };
+        Some((format!("{from}/commit/{commit}"), format!("{named}{at}{short}")))
+    };
     let what = match event.kind.as_str() {
         "closed" => match event.detail["reason"].as_str() {
             Some("not_planned") => "closed it as not planned".to_owned(),
             Some("duplicate") => "closed it as a duplicate".to_owned(),
+            _ if !commit.is_empty() => "closed it by".to_owned(),
             _ => "closed it".to_owned(),
         },
         "reopened" => "opened it again".to_owned(),
@@ -114,15 +115,12 @@ fn done(event: &events::Event, home: &str) -> Option<Done> {
         "unpinned" => "unpinned it".to_owned(),
         "relation_added" => format!("said that it {}", how(&text("type"))),
         "relation_removed" => format!("took back that it {}", how(&text("type"))),
+        "parent_added" => "made it a part of".to_owned(),
+        "parent_removed" => "took it out of".to_owned(),
+        "sub_issue_added" => "added the part".to_owned(),
+        "sub_issue_removed" => "took away the part".to_owned(),
         "comment_deleted" => format!("removed a comment by {}", text("author")),
-        "referenced" => {
-            let commit = text("commit");
-            if !commit.is_empty() {
-                let short = commit.get(..8).unwrap_or(&commit).to_owned();
-                link = Some((format!("{home}/commit/{commit}"), short));
-            }
-            "named it in".to_owned()
-        }
+        "referenced" => "named it in".to_owned(),
         _ => return None,
     };
     Some(Done {
@@ -153,7 +151,11 @@ async fn shown(
     mistake: Option<Mistake>,
 ) -> Result<Response, Failure> {
     let desk = desk!(site, visit, path);
-    let opened = issues::open(&site.forge, desk.permit, path.parse("number")?).await?;
+    let heard = match visit.name() {
+        Some(_) => Some(subscriptions::get(&site.forge, &desk.permit, path.parse("number")?).await?),
+        None => None,
+    };
+    let opened = issues::open(&site.forge, desk.permit, path.parse("number")?, site.now_ms()).await?;
     let mut texts = vec![opened.issue.body.clone()];
     texts.extend(opened.comments.iter().map(|comment| comment.body.clone()));
     let htmls = rendered(&desk.head, texts).await?;
@@ -165,6 +167,7 @@ async fn shown(
         sort: desk.sorts,
     };
     let mut page = one(&desk.head, opened, htmls, may, me);
+    page.heard = heard.map(|said| said.map_or("", Subscription::as_str));
     if desk.sorts {
         let permit = reading(site, visit, path).await?;
         let found = labels::list(&site.forge, permit).await?;
@@ -183,6 +186,7 @@ async fn shown(
                     "saved" => words::SAVED,
                     "said" => words::SAID,
                     "removed" => words::REMOVED,
+                    "heard" => words::HEARD,
                     _ => return None,
                 }
                 .to_owned(),
@@ -203,6 +207,7 @@ fn one(head: &Head, opened: Opened, htmls: Vec<String>, may: May, me: Option<&st
         events,
         reactions,
         relations,
+        parts,
         ..
     } = opened;
     let mut htmls = htmls.into_iter();
@@ -250,17 +255,29 @@ fn one(head: &Head, opened: Opened, htmls: Vec<String>, may: May, me: Option<&st
         relations: relations
             .iter()
             .map(|relation: &relations::Relation| Relation {
+                kind: relation.kind.as_str(),
                 how: how(relation.kind.as_str()),
                 number: relation.number,
                 title: relation.title.clone(),
                 open: relation.state == Standing::Open,
             })
             .collect(),
+        whole: parts.whole.as_ref().map(other),
+        parts: parts.parts.iter().map(other).collect(),
         may,
         all_labels: Vec::new(),
         all_milestones: Vec::new(),
+        heard: None,
         wrong: None,
         title: issue.title,
+    }
+}
+
+fn other(part: &parts::Part) -> Other {
+    Other {
+        number: part.number,
+        title: part.title.clone(),
+        open: part.state == Standing::Open,
     }
 }
 
@@ -395,6 +412,68 @@ pub async fn flag(
             shown(&site, &visit, &path, Some((Form::Sort, failure, typed))).await
         }
     }
+}
+
+async fn related(site: &Site, visit: &Visit, path: &Path, sent: &Sent) -> Result<(), Failure> {
+    let permit = sorting(site, visit, path).await?;
+    let number = path.parse("number")?;
+    let other = sent.text("other").trim().trim_start_matches('#').parse();
+    let other: i64 = other.map_err(|_| Failure::invalid("other", words::NO_ISSUE))?;
+    let (ends, now_ms) = (sent.text("ends") == "yes", site.now_ms());
+    match sent.text("how") {
+        "part_of" => {
+            let whole = (!ends).then_some(other);
+            parts::put(&site.forge, permit, number, whole, now_ms).await?;
+        }
+        "duplicates" if !ends => {
+            relations::close_as_duplicate(&site.forge, permit, number, other, now_ms).await?;
+        }
+        how => {
+            let kind = how.parse()?;
+            if ends {
+                relations::unrelate(&site.forge, permit, number, &[kind], other, now_ms).await?;
+            } else {
+                relations::relate(&site.forge, permit, number, kind, other, now_ms).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Says how the issue stands to another one, or that it does not any more.
+pub async fn relate(
+    State(site): State<Site>,
+    visit: Visit,
+    path: Path,
+    sent: Sent,
+) -> Result<Response, Failure> {
+    match related(&site, &visit, &path, &sent).await {
+        Ok(()) => back(&path, "saved"),
+        Err(mut failure) => {
+            // Whatever names the other issue is the same field here.
+            if matches!(failure.0.field.as_deref(), Some("number" | "parent")) {
+                failure.0.field = Some("other".to_owned());
+            }
+            let typed = ["how", "other"].map(|name| sent.text(name).to_owned());
+            shown(&site, &visit, &path, Some((Form::Relate, failure, typed))).await
+        }
+    }
+}
+
+/// Says what somebody wants to hear of the issue.
+pub async fn subscribe(
+    State(site): State<Site>,
+    visit: Visit,
+    path: Path,
+    sent: Sent,
+) -> Result<Response, Failure> {
+    let wanted = match sent.text("state") {
+        "" => None,
+        state => Some(state.parse()?),
+    };
+    let permit = follow(&site.forge, &visit.caller, &path.repository()?, site.now_ms()).await?;
+    subscriptions::set(&site.forge, permit, path.parse("number")?, wanted, site.now_ms()).await?;
+    back(&path, "heard")
 }
 
 /// Says something else in a comment.

@@ -3,6 +3,7 @@
 use super::super::super::extract::{Path, Query};
 use super::super::super::failure::Failure;
 use super::super::super::site::Site;
+use super::super::named::links;
 use super::super::{Visit, see_other};
 use super::room;
 use super::shown::{files, item};
@@ -116,8 +117,11 @@ pub async fn commit(
             .unwrap_or(name);
         name.to_owned()
     };
+    let (item, home) = (item(&details.commit), head.home());
     let whole = Whole {
-        item: item(&details.commit),
+        in_title: links(&home, item.change.title()),
+        in_body: links(&home, &item.body),
+        item,
         parents: details.commit.parents.iter().map(ToString::to_string).collect(),
         committed_ms: details.commit.committer.time_ms,
         signed,

@@ -10,11 +10,13 @@ use axum::extract::State;
 use axum::response::Response;
 use plue_contract::Code;
 use plue_forge::browse::{EntryKind, Folder, View};
+use plue_forge::{stars, topics, watches};
 use plue_pages::highlight::{self, Lines, Plain};
 use plue_pages::markdown::{self, Place};
 use plue_pages::repo::blame::Run;
 use plue_pages::repo::file::{Content, File};
 use plue_pages::repo::home::{Language, Side};
+use plue_pages::repo::stars::Following;
 use plue_pages::repo::tree::{Entry, Kind, Readme};
 use plue_pages::repo::{self, Head, Sight, Spot, address};
 use plue_pages::{csv, repo::find as finder};
@@ -144,6 +146,9 @@ fn listed(folder: &Folder) -> repo::tree::Folder {
 mod words {
     pub const CREATED: &str = "The repository is made. What follows puts something into it.";
     pub const MOVED: &str = "The repository has its new owner. Links of its old address lead here.";
+    pub const STARRED: &str = "It has your star. You find it in your menu, under your stars.";
+    pub const UNSTARRED: &str = "Your star is taken back.";
+    pub const WATCHED: &str = "Saved: that is what you hear of it from now on.";
 }
 
 /// The first page of a repository.
@@ -156,8 +161,18 @@ pub async fn home(State(site): State<Site>, visit: Visit, path: Path) -> Result<
         clone_ssh: site.addresses.clone_ssh(&named),
         size_bytes: repository.size_bytes,
         pushed_at_ms: repository.pushed_at_ms,
+        topics: topics::of(&site.forge, room.permit()).await?,
         ..Side::default()
     };
+    if visit.name().is_some() {
+        let stars = stars::get(&site.forge, room.permit()).await?;
+        let watches = watches::get(&site.forge, room.permit()).await?;
+        side.following = Some(Following {
+            starred: stars.own,
+            stars: stars.count,
+            level: watches.own.map_or("", watches::Level::as_str),
+        });
+    }
     let (view, show) = room.look(&site).await?;
     let names = Names::of(&view).await?;
     let Names(refs) = &names;
@@ -165,6 +180,9 @@ pub async fn home(State(site): State<Site>, visit: Visit, path: Path) -> Result<
         let said = match word {
             "created" => words::CREATED,
             "moved" => words::MOVED,
+            "starred" => words::STARRED,
+            "unstarred" => words::UNSTARRED,
+            "watched" => words::WATCHED,
             _ => return None,
         };
         // It is told to who did it; what everybody else gets is the same for all.

@@ -11,12 +11,14 @@ mod history;
 mod names;
 mod raw;
 mod shown;
+mod stars;
 
 pub use changes::{commit, compare, compare_form};
 pub use files::{blame, blob, find, home, in_time, tree};
 pub use history::{commits, commits_of, contributors};
 pub use names::{bookmarks, tags};
 pub use raw::{archive, raw};
+pub use stars::{star, stargazers, watch};
 
 use super::super::cached;
 use super::super::extract::Path;
@@ -143,6 +145,11 @@ impl Room {
     /// What the visitor may do there.
     pub fn role(&self) -> Role {
         self.role
+    }
+
+    /// The leave to read it.
+    pub fn permit(&self) -> &Permit<ReadRepo> {
+        &self.permit
     }
 
     /// Gives the leave to read away, for a page that is not made of what was pushed.
