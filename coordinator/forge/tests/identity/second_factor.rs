@@ -189,7 +189,7 @@ async fn a_password_alone_opens_nothing_any_more() {
                     name: name.clone(),
                     admin: *admin,
                     via: Via::Password,
-                    scopes: scopes.clone(),
+                    scopes: *scopes,
                     repositories: None,
                 },
                 other => other.clone(),
