@@ -33,7 +33,8 @@ async fn a_push_can_be_cloned_from_another_node() {
                 .commit(&work, "src/lib.rs", "fn main() {}\n", "Add")
                 .unwrap();
             house.git(&work, &["push", "-q", &address, "main"]);
-            assert_eq!(rows(&house, engine.id).await, (2, 2, 0, 2, 3));
+            // Jobs: the repository's upkeep, pages and expiry, and for each push who hears of it.
+            assert_eq!(rows(&house, engine.id).await, (2, 2, 0, 2, 5));
             house.assert_tidy();
 
             for node in [&house, &house.second_node().await] {
