@@ -360,7 +360,7 @@ describe("pages", { skip }, () => {
       await page.goto("/ada/shared/settings");
       await page.getByLabel("Description").fill("For everybody");
       await page.getByLabel("Public").check();
-      await page.getByRole("button", { name: "Save" }).click();
+      await page.getByRole("button", { name: "Save", exact: true }).click();
       assert.match(await page.getByRole("status").innerText(), /Saved/);
       assert.equal(await seen("/api/ada/shared"), 200);
 

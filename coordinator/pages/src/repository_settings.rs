@@ -22,6 +22,7 @@ mod words {
     pub const BOOKMARK_HINT: &str = "The branch that people see first, and that a clone checks out.";
     pub const SEES: &str = "Who sees it";
     pub const SAVE: &str = "Save";
+    pub const SAVE_TOPICS: &str = "Save topics";
     pub const FACTS: &str = "Size";
     pub const TOPICS: &str = "Topics";
     pub const ABOUT: &str = "It is about";
@@ -217,7 +218,7 @@ pub fn general(frame: &Frame, viewer: &Viewer, head: &Head, general: &General) -
                     (token(viewer))
                     (Field::new("topics", words::ABOUT).value(&general.topics).hint(words::TOPICS_HINT)
                         .wrong(at(&topics, "topics").as_deref()).max(1100))
-                    div.submit { button type="submit" { (words::SAVE) } }
+                    div.submit { button type="submit" { (words::SAVE_TOPICS) } }
                 }
             }
             section.group {
