@@ -228,7 +228,7 @@ fn you(frame: &Frame) -> Markup {
                     a.round href="/notifications" aria-label=(words::HEARD) title=(words::HEARD) data-key="g n" { (icon(Icon::Bell)) }
                     a.round href="/new" aria-label=(words::NEW) title=(words::NEW) data-key="c" { (icon(Icon::Plus)) }
                     details.menu {
-                        summary aria-label=(words::YOU) title=(viewer.name) { (avatar(&viewer.name)) (icon(Icon::ChevronDown)) }
+                        summary aria-label={ (words::YOU) ": " (viewer.name) } title=(viewer.name) { (avatar(&viewer.name)) (icon(Icon::ChevronDown)) }
                         div.sheet {
                             a href={ "/" (viewer.name) } { (icon(Icon::Repository)) (words::PROFILE) }
                             a href="/-/stars" { (icon(Icon::Star)) (words::STARS) }
