@@ -126,7 +126,8 @@ pub fn avatar(name: &str) -> Markup {
         .bytes()
         .fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte))
         % 8;
-    let letter = name.chars().next().unwrap_or('?').to_uppercase().to_string();
+    let letter = name.chars().find(|c| c.is_alphabetic()).or(name.chars().next());
+    let letter = letter.unwrap_or('?').to_uppercase().to_string();
     html! { span class=(format_args!("avatar g{ground}")) aria-hidden="true" { (letter) } }
 }
 
